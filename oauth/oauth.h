@@ -1,0 +1,116 @@
+/* The authorization server without HTTP and without JSON: accounts, clients, links, tokens.
+
+   Rules that this room keeps:
+   - Whatever is answered is durable first.
+   - Tokens are derived from the installation's key and the link's salt; none is stored (DESIGN, OAuth).
+   - The store being unwell is never the caller's fault: ERR_FULL / ERR_LOST / ERR_CORRUPT / ERR_NEWER / ERR_BUSY
+     mean 503 with Retry-After, never invalid_grant. */
+#ifndef OAUTH_OAUTH_H
+#define OAUTH_OAUTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/secrets.h"
+#include "base/str.h"
+
+struct loop;
+struct store;
+struct oauth;
+struct oauth_link; /* one account linked to one client; opaque; valid until oauth_free */
+
+#define OAUTH_LINK_ID_SIZE 8
+#define OAUTH_CODE_LIFE_S 600
+#define OAUTH_ACCESS_LIFE_S 86400
+#define OAUTH_TOKEN_MAX 160 /* characters of a token with the NUL */
+#define OAUTH_STATE_MAX 4096
+#define OAUTH_MAX_LINKS 4096
+#define OAUTH_MAX_ACCOUNTS 64
+
+/* A client from the configuration; texts outlive the oauth. */
+struct oauth_client_config {
+    const char *id;
+    const char *secret; /* NULL: no token can be obtained, and the log says so */
+    const char *display_name; /* "SmartThings" */
+    const char *const *redirect_uris; /* NULL-terminated */
+    bool send_iss; /* RFC 9207; off for SmartThings */
+};
+
+struct oauth_config {
+    const uint8_t *key; /* SECRETS_KEY_SIZE bytes: the installation's, or NULL where it is lost: then every token is ERR_LOST */
+    const struct oauth_client_config *clients;
+    size_t client_count;
+    struct secrets_cost cost;
+};
+
+int oauth_new(struct loop *loop, struct store *store, const struct oauth_config *config, struct oauth **ret_oauth);
+void oauth_free(struct oauth *oauth);
+/* 8 bytes derived from the installation's key; how the whole program names this bridge. */
+void oauth_bridge_id(const uint8_t key[SECRETS_KEY_SIZE], uint8_t ret_id[8]);
+
+typedef void oauth_done_fn(void *user, int result);
+
+/* ---- accounts ---- */
+/* Name: 1..64 of [A-Za-z0-9._@-]; password 8..1024 bytes. ERR_INVALID is answered at once with a sentence in `why`; otherwise `done`. */
+int oauth_account_add(struct oauth *oauth, const char *name, const char *password, oauth_done_fn *done, void *user, struct str *why);
+int oauth_account_password(struct oauth *oauth, const char *name, const char *password, oauth_done_fn *done, void *user, struct str *why);
+/* Ends its links too. ERR_NOT_FOUND by done. */
+void oauth_account_remove(struct oauth *oauth, const char *name, oauth_done_fn *done, void *user);
+/* Argon2id on the pool, one at a time, queue of 8: `done` gets 0, ERR_DENIED (unknown user or wrong password, same time), ERR_BUSY. */
+void oauth_login(struct oauth *oauth, const char *name, const char *password, oauth_done_fn *done, void *user);
+size_t oauth_account_count(const struct oauth *oauth);
+const char *oauth_account_at(const struct oauth *oauth, size_t index, int64_t *ret_created_ms);
+
+/* ---- authorize ---- */
+struct oauth_client; /* borrowed, valid until oauth_free */
+const struct oauth_client *oauth_client_find(const struct oauth *oauth, const char *id); /* NULL */
+const char *oauth_client_id(const struct oauth_client *client);
+const char *oauth_client_name(const struct oauth_client *client);
+bool oauth_client_redirect_ok(const struct oauth_client *client, const char *redirect_uri); /* exact match */
+const char *const *oauth_client_redirects(const struct oauth_client *client); /* NULL-terminated */
+
+/* After the account pressed Allow: makes a link and its code; `done` when both are durable, code is valid in the call. */
+typedef void oauth_code_fn(void *user, int result, const char *code, struct oauth_link *link);
+void oauth_issue_code(struct oauth *oauth, const struct oauth_client *client, const char *account, const char *redirect_uri,
+                      const char *scope, oauth_code_fn *done, void *user);
+
+/* ---- tokens ---- */
+/* Authenticates a client by its secret, in constant time. ERR_DENIED. `swapped` etc. is for the traces' issue. */
+int oauth_client_authenticate(const struct oauth *oauth, const char *id, const char *secret, const struct oauth_client **ret_client);
+
+struct oauth_tokens {
+    char access[OAUTH_TOKEN_MAX], refresh[OAUTH_TOKEN_MAX];
+    int expires_in; /* seconds */
+    const char *scope;
+};
+typedef void oauth_tokens_fn(void *user, int result, const struct oauth_tokens *tokens);
+/* Redeems a code. redirect_uri NULL: not sent (RFC 6749 4.1.3 wants it since authorize had one; SmartThings is known to omit
+   it at times: accepted for confidential clients). result: ERR_DENIED (inauthentic, other client, other redirect_uri), ERR_EXPIRED, ERR_ENDED (used already: the link has been
+   ended), or the store's. Repeated before use: the same pair again. */
+void oauth_redeem(struct oauth *oauth, const struct oauth_client *client, const char *code, const char *redirect_uri,
+                  const char *verifier, oauth_tokens_fn *done, void *user);
+/* Every authentic refresh token of a living link is honoured; the answer repeats it. ERR_DENIED, ERR_ENDED, or the store's. */
+void oauth_refresh(struct oauth *oauth, const struct oauth_client *client, const char *refresh_token, oauth_tokens_fn *done, void *user);
+
+/* Verifies an access token in memory. 0, ERR_DENIED (inauthentic), ERR_EXPIRED, ERR_ENDED (authentic, its link ended), ERR_LOST
+   (store or key missing: cannot be judged => 503). Marks the link as used. now_ms wall clock; a token from the future (clock jumped) is valid. */
+int oauth_verify(struct oauth *oauth, const char *token, int64_t now_ms, struct oauth_link **ret_link);
+
+/* ---- links ---- */
+struct oauth_link_info {
+    char id[OAUTH_LINK_ID_SIZE * 2 + 1]; /* hex */
+    const char *account, *client_id, *client_name, *redirect_uri, *scope;
+    int64_t created_ms, redeemed_ms, used_ms, refreshed_ms, ended_ms; /* 0: not yet */
+    const char *end_reason;
+};
+void oauth_link_info(const struct oauth_link *link, struct oauth_link_info *ret_info);
+struct oauth_link *oauth_link_find(struct oauth *oauth, const char *hex_id); /* ended ones too; NULL */
+struct oauth_link *oauth_link_next(struct oauth *oauth, struct oauth_link *after); /* by birth; start with NULL */
+bool oauth_link_alive(const struct oauth_link *link);
+/* Ends a link: its salt is deleted, every token of it is dead; durable when done comes (may be NULL). `reason` is static. */
+void oauth_link_end(struct oauth *oauth, struct oauth_link *link, const char *reason, oauth_done_fn *done, void *user);
+/* Called when a link has ended or was born (code redeemed): the SmartThings room clears its callbacks. */
+void oauth_on_link_ended(struct oauth *oauth, void (*fn)(void *user, struct oauth_link *link), void *user);
+
+#endif
