@@ -19,7 +19,7 @@ void loop_turn(struct loop *loop, bool wait);
 /* Monotonic milliseconds, cached for this iteration. CLOCK_BOOTTIME is not used: a suspended gateway
    counts as time in which nothing was asked. */
 uint64_t loop_now(const struct loop *loop);
-int64_t loop_wall_ms(void); /* wall clock, milliseconds since 1970; may jump */
+int64_t loop_wall_ms(void);                   /* wall clock, milliseconds since 1970; may jump */
 uint64_t loop_turns(const struct loop *loop); /* iterations so far: the liveness watchdog looks at it */
 
 /* ---- descriptors ---- */
