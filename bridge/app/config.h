@@ -1,0 +1,85 @@
+/* The configuration file (YAML, libcyaml): every key is a row in config_schema.c, with the sentence that the
+   manual prints. An empty file is a valid configuration. */
+#ifndef APP_CONFIG_H
+#define APP_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+#define CONFIG_PATH "/etc/lightbridge/lightbridge.yaml"
+#define CONFIG_MAX_BYTES (1024u * 1024u)
+
+/* Members are as written in the file until config_load has filled in defaults and resolved paths;
+   `_count` members belong to the list before them. */
+struct config_tls {
+    char *certificate_file, *key_file;
+};
+struct config_public {
+    char *listen, *url;
+    struct config_tls *tls; /* NULL: plain http */
+    char **trusted_proxies;
+    unsigned trusted_proxies_count;
+};
+struct config_local {
+    char *listen, *socket;
+    char **names; /* Host names under which the local page may be asked for, beside loopback's */
+    unsigned names_count;
+};
+struct config_store {
+    char *path, *key_file;
+};
+struct config_smartthings {
+    char *client_id, *client_secret_file;
+    char **redirect_uris;
+    unsigned redirect_uris_count;
+    char *callback_client_id, *callback_client_secret_file;
+    char **callback_hosts;
+    unsigned callback_hosts_count;
+    int offline_error; /* enum config_offline_error */
+};
+enum config_offline_error { CONFIG_DEVICE_UNAVAILABLE, CONFIG_DEVICE_OFFLINE };
+struct config_lights {
+    int expose_switches, expose_groups;
+};
+struct config_log {
+    int level; /* enum log_level */
+};
+struct config_mqtt {
+    char *name, *url, *username, *password_file, *ca_file;
+    char **zigbee2mqtt;
+    unsigned zigbee2mqtt_count;
+    int optimistic;
+};
+struct config_virtual {
+    unsigned lights;
+};
+
+struct config {
+    struct config_public public;
+    struct config_local local;
+    struct config_store store;
+    struct config_smartthings smartthings;
+    struct config_lights lights;
+    struct config_log log;
+    struct config_mqtt *mqtt;
+    unsigned mqtt_count;
+    struct config_virtual virtual;
+};
+
+/* Loads, checks and completes the file. On ERR_INVALID (or ERR_NOT_FOUND, ERR_DENIED) `why` holds one line for each
+   thing that is wrong, as "FILE:LINE:COLUMN: what is wrong; what would be right"; a structural error stops at
+   the first. Secrets are looked for but not read here. The caller frees with config_free. */
+int config_load(const char *path, struct config **ret_config, struct str *why);
+void config_free(struct config *config);
+
+/* Path of a secret named by a *_file key: systemd's $CREDENTIALS_DIRECTORY/<last part of it> wins where it exists. The
+   caller frees. */
+char *config_secret_path(const char *path);
+
+/* Splits "host:port" or "[v6]:port"; ERR_INVALID. */
+int config_split_listen(const char *text, struct str *ret_host, uint16_t *ret_port);
+
+#endif

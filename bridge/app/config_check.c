@@ -1,0 +1,270 @@
+#include "app/config_check.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/url.h"
+#include "base/utf8.h"
+
+/* ---- defaults ---- */
+
+static void set_default(char **member, const char *value)
+{
+    if (!*member) {
+        *member = mem_text(value);
+    }
+}
+
+/* libcyaml frees each entry and the list with free(), so plain allocations are its equal. */
+static void set_default_list(char ***list, unsigned *count, const char *const *values, unsigned n)
+{
+    if (*list) {
+        return;
+    }
+    *list = mem_array(n, sizeof **list);
+    *count = n;
+    for (unsigned i = 0; i < n; i++) {
+        (*list)[i] = mem_text(values[i]);
+    }
+}
+
+static void resolve(char **member, const char *path)
+{
+    if (*member && **member) {
+        char *resolved = file_resolve(path, *member);
+        free(*member);
+        *member = resolved;
+    }
+}
+
+static void complete_mqtt(struct config_mqtt *mqtt, const char *path)
+{
+    static const char *const base[] = {"zigbee2mqtt"};
+    struct url url;
+    if (!mqtt->name && mqtt->url && url_parse(mqtt->url, &url) == 0) {
+        mqtt->name = mem_text(url.host);
+    }
+    set_default_list(&mqtt->zigbee2mqtt, &mqtt->zigbee2mqtt_count, base, 1);
+    resolve(&mqtt->password_file, path);
+    resolve(&mqtt->ca_file, path);
+}
+
+void config_complete(struct config *config, const char *path)
+{
+    static const char *const redirects[] = {"https://c2c-us.smartthings.com/oauth/callback",
+                                            "https://c2c-eu.smartthings.com/oauth/callback",
+                                            "https://c2c-ap.smartthings.com/oauth/callback"};
+    static const char *const hosts[] = {"smartthings.com"};
+    struct config_smartthings *st = &config->smartthings;
+    set_default(&config->public.listen, "127.0.0.1:8000");
+    set_default(&config->local.listen, "127.0.0.1:8001");
+    set_default(&config->local.socket, "/run/lightbridge/control.sock");
+    set_default(&config->store.path, "/var/lib/lightbridge/lightbridge.db");
+    set_default(&config->store.key_file, "/var/lib/lightbridge/token.key");
+    set_default(&st->client_id, "smartthings");
+    set_default_list(&st->redirect_uris, &st->redirect_uris_count, redirects, 3);
+    set_default_list(&st->callback_hosts, &st->callback_hosts_count, hosts, 1);
+    if (config->public.tls) {
+        resolve(&config->public.tls->certificate_file, path);
+        resolve(&config->public.tls->key_file, path);
+    }
+    resolve(&config->local.socket, path);
+    resolve(&config->store.path, path);
+    resolve(&config->store.key_file, path);
+    resolve(&st->client_secret_file, path);
+    resolve(&st->callback_client_secret_file, path);
+    for (unsigned i = 0; i < config->mqtt_count; i++) {
+        complete_mqtt(&config->mqtt[i], path);
+    }
+}
+
+/* ---- checks ---- */
+
+struct check {
+    const char *file;
+    const struct config_places *places;
+    struct str *why;
+    unsigned count;
+};
+
+static void wrong(struct check *c, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void wrong(struct check *c, const char *key, const char *format, ...)
+{
+    size_t line;
+    size_t column;
+    struct str text = STR_INIT;
+    va_list args;
+    va_start(args, format);
+    str_vprintf(&text, format, args);
+    va_end(args);
+    config_place(c->places, key, &line, &column);
+    str_printf(c->why, "%s:%zu:%zu: %s: ", c->file, line, column, key);
+    log_escape(c->why, str_z(&text), text.len);
+    str_add_char(c->why, '\n');
+    str_done(&text);
+    c->count++;
+}
+
+static void check_listen(struct check *c, const char *key, const char *value)
+{
+    struct str host = STR_INIT;
+    uint16_t port;
+    if (config_split_listen(value, &host, &port) != 0) {
+        wrong(c, key, "\"%s\" is no address to listen on; right would be 127.0.0.1:8000 or [::1]:8000", value);
+    }
+    str_done(&host);
+}
+
+static void check_public(struct check *c, const struct config_public *p)
+{
+    struct url url;
+    unsigned char address[16];
+    char key[64];
+    check_listen(c, "public.listen", p->listen);
+    if (p->url) {
+        bool ok = url_parse(p->url, &url) == 0;
+        bool loopback = ok && (strcmp(url.host, "127.0.0.1") == 0 || strcmp(url.host, "localhost") == 0);
+        if (!ok || (strcmp(url.scheme, "https") != 0 && !(loopback && strcmp(url.scheme, "http") == 0))) {
+            wrong(c, "public.url", "\"%s\" is no https URL; right would be https://lights.example.org", p->url);
+        } else if (strchr(url.path, '?') || strcmp(url.path, "/") != 0) {
+            wrong(c, "public.url", "\"%s\" has a path; the bridge answers at the root of its host", p->url);
+        } else if (!loopback && url.port != 443 && (url.port < 80 || url.port > 8002)) {
+            wrong(c, "public.url", "SmartThings connects to ports 80 to 8002 only, not to %u; use 443",
+                  (unsigned)url.port);
+        }
+    }
+    if (p->tls && (!p->tls->certificate_file || !p->tls->key_file)) {
+        wrong(c, "public.tls", "needs both certificate_file and key_file");
+    }
+    for (unsigned i = 0; i < p->trusted_proxies_count; i++) {
+        const char *proxy = p->trusted_proxies[i];
+        if (inet_pton(AF_INET, proxy, address) != 1 && inet_pton(AF_INET6, proxy, address) != 1) {
+            snprintf(key, sizeof key, "public.trusted_proxies[%u]", i);
+            wrong(c, key, "\"%s\" is no IP address", proxy);
+        }
+    }
+}
+
+static void check_file(struct check *c, const char *key, const char *path)
+{
+    if (!path) {
+        return;
+    }
+    char *real = config_secret_path(path);
+    if (!*path || access(real, R_OK) != 0) {
+        wrong(c, key, "cannot read \"%s\": %m", real);
+    }
+    free(real);
+}
+
+static void check_smartthings(struct check *c, const struct config_smartthings *st)
+{
+    struct url url;
+    char key[64];
+    if (!*st->client_id) {
+        wrong(c, "smartthings.client_id", "is empty; leave the key out for \"smartthings\"");
+    }
+    check_file(c, "smartthings.client_secret_file", st->client_secret_file);
+    check_file(c, "smartthings.callback_client_secret_file", st->callback_client_secret_file);
+    if (!st->callback_client_id != !st->callback_client_secret_file) {
+        wrong(c, st->callback_client_id ? "smartthings.callback_client_id" : "smartthings.callback_client_secret_file",
+              "callback_client_id and callback_client_secret_file go together: SmartThings gives both when the Schema "
+              "app is registered");
+    }
+    if (st->callback_client_id && strcmp(st->callback_client_id, st->client_id) == 0) {
+        wrong(c, "smartthings.callback_client_id",
+              "is the same as client_id: client_id is what we gave to SmartThings, callback_client_id what SmartThings "
+              "gave to us");
+    }
+    for (unsigned i = 0; i < st->redirect_uris_count; i++) {
+        if (url_parse(st->redirect_uris[i], &url) != 0 ||
+            (strcmp(url.scheme, "https") != 0 && strcmp(url.scheme, "http") != 0)) {
+            snprintf(key, sizeof key, "smartthings.redirect_uris[%u]", i);
+            wrong(c, key, "\"%s\" is no URL; right would be https://c2c-eu.smartthings.com/oauth/callback",
+                  st->redirect_uris[i]);
+        }
+    }
+    for (unsigned i = 0; i < st->callback_hosts_count; i++) {
+        const char *host = st->callback_hosts[i];
+        if (!*host || strpbrk(host, "/:* ")) {
+            snprintf(key, sizeof key, "smartthings.callback_hosts[%u]", i);
+            wrong(c, key, "\"%s\" is no host name; right would be smartthings.com", host);
+        }
+    }
+}
+
+static void check_base_topic(struct check *c, unsigned index, const struct config_mqtt *mqtt, unsigned topic)
+{
+    char key[64];
+    const char *base = mqtt->zigbee2mqtt[topic];
+    size_t len = strlen(base);
+    snprintf(key, sizeof key, "mqtt[%u].zigbee2mqtt[%u]", index, topic);
+    if (len == 0 || len > 200 || strpbrk(base, "#+") || base[0] == '/' || base[len - 1] == '/' ||
+        !utf8_valid(base, len)) {
+        wrong(c, key, "\"%s\" is no base topic; right would be zigbee2mqtt or home/zigbee2mqtt", base);
+    }
+    for (unsigned i = 0; i < topic; i++) {
+        if (strcmp(mqtt->zigbee2mqtt[i], base) == 0) {
+            wrong(c, key, "\"%s\" is listed twice", base);
+        }
+    }
+}
+
+static void check_mqtt(struct check *c, const struct config *config, unsigned index)
+{
+    const struct config_mqtt *mqtt = &config->mqtt[index];
+    struct url url;
+    char key[64];
+    snprintf(key, sizeof key, "mqtt[%u].url", index);
+    if (!mqtt->url) {
+        wrong(c, key, "is missing; right would be url: mqtt://127.0.0.1:1883");
+    } else if (url_parse(mqtt->url, &url) != 0 ||
+               (strcmp(url.scheme, "mqtt") != 0 && strcmp(url.scheme, "mqtts") != 0) || strcmp(url.path, "/") != 0) {
+        wrong(c, key, "\"%s\" is no broker; right would be mqtt://127.0.0.1:1883 or mqtts://host:8883", mqtt->url);
+    }
+    snprintf(key, sizeof key, "mqtt[%u].name", index);
+    if (mqtt->name && (!*mqtt->name || strlen(mqtt->name) > 64 || strpbrk(mqtt->name, "/ \t"))) {
+        wrong(c, key, "\"%s\" is no name; right would be one word, home", mqtt->name);
+    }
+    for (unsigned i = 0; i < index; i++) {
+        if (mqtt->name && config->mqtt[i].name && strcmp(config->mqtt[i].name, mqtt->name) == 0) {
+            wrong(c, key, "\"%s\" is the name of another broker; give each its own", mqtt->name);
+        }
+    }
+    snprintf(key, sizeof key, "mqtt[%u].password_file", index);
+    check_file(c, key, mqtt->password_file);
+    if (mqtt->password_file && !mqtt->username) {
+        wrong(c, key, "has no username beside it");
+    }
+    snprintf(key, sizeof key, "mqtt[%u].ca_file", index);
+    check_file(c, key, mqtt->ca_file);
+    for (unsigned i = 0; i < mqtt->zigbee2mqtt_count; i++) {
+        check_base_topic(c, index, mqtt, i);
+    }
+}
+
+int config_check(const struct config *config, const char *path, const struct config_places *places, struct str *why)
+{
+    struct check c = {path, places, why, 0};
+    check_public(&c, &config->public);
+    check_listen(&c, "local.listen", config->local.listen);
+    if (strlen(config->local.socket) > 100) {
+        wrong(&c, "local.socket", "is longer than the 100 bytes that a socket's path may have");
+    }
+    check_smartthings(&c, &config->smartthings);
+    for (unsigned i = 0; i < config->mqtt_count; i++) {
+        check_mqtt(&c, config, i);
+    }
+    if (config->virtual.lights > 10000) {
+        wrong(&c, "virtual.lights", "is over 10000");
+    }
+    return c.count > 0 ? ERR_INVALID : 0;
+}

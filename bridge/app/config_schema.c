@@ -1,0 +1,135 @@
+#include "app/config_schema.h"
+
+#include "app/config.h"
+#include "base/log.h"
+
+#define TEXT(key, type, member) CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_OPTIONAL, type, member, 0, CYAML_UNLIMITED)
+#define TEXTS(key, type, member)                                                                                       \
+    CYAML_FIELD_SEQUENCE(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, &text_entry, 0, CYAML_UNLIMITED)
+#define CHOICE(key, type, member, words)                                                                               \
+    CYAML_FIELD_ENUM(key, CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, type, member, words, CYAML_ARRAY_LEN(words))
+#define MAPPING(key, type, member, fields) CYAML_FIELD_MAPPING(key, CYAML_FLAG_OPTIONAL, type, member, fields)
+
+/* libcyaml's own BOOL takes every unknown word for true, so a switch is an enumeration here. */
+static const cyaml_strval_t yes_no[] = {
+    {"false", 0}, {"true", 1}, {"no", 0}, {"yes", 1}, {"off", 0}, {"on", 1},
+};
+static const cyaml_strval_t levels[] = {
+    {"error", LOG_LEVEL_ERROR}, {"warn", LOG_LEVEL_WARN}, {"info", LOG_LEVEL_INFO}, {"debug", LOG_LEVEL_DEBUG},
+};
+static const cyaml_strval_t offline_errors[] = {
+    {"DEVICE-UNAVAILABLE", CONFIG_DEVICE_UNAVAILABLE},
+    {"DEVICE-OFFLINE", CONFIG_DEVICE_OFFLINE},
+};
+
+static const cyaml_schema_value_t text_entry = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED),
+};
+
+static const cyaml_schema_field_t tls_fields[] = {
+    TEXT("certificate_file", struct config_tls, certificate_file),
+    TEXT("key_file", struct config_tls, key_file),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t public_fields[] = {
+    TEXT("listen", struct config_public, listen),
+    TEXT("url", struct config_public, url),
+    CYAML_FIELD_MAPPING_PTR("tls", CYAML_FLAG_OPTIONAL, struct config_public, tls, tls_fields),
+    TEXTS("trusted_proxies", struct config_public, trusted_proxies),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t local_fields[] = {
+    TEXT("listen", struct config_local, listen),
+    TEXT("socket", struct config_local, socket),
+    TEXTS("names", struct config_local, names),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t store_fields[] = {
+    TEXT("path", struct config_store, path),
+    TEXT("key_file", struct config_store, key_file),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t smartthings_fields[] = {
+    TEXT("client_id", struct config_smartthings, client_id),
+    TEXT("client_secret_file", struct config_smartthings, client_secret_file),
+    TEXTS("redirect_uris", struct config_smartthings, redirect_uris),
+    TEXT("callback_client_id", struct config_smartthings, callback_client_id),
+    TEXT("callback_client_secret_file", struct config_smartthings, callback_client_secret_file),
+    TEXTS("callback_hosts", struct config_smartthings, callback_hosts),
+    CHOICE("offline_error", struct config_smartthings, offline_error, offline_errors),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t lights_fields[] = {
+    CHOICE("expose_switches", struct config_lights, expose_switches, yes_no),
+    CHOICE("expose_groups", struct config_lights, expose_groups, yes_no),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t log_fields[] = {
+    CHOICE("level", struct config_log, level, levels),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t mqtt_fields[] = {
+    TEXT("name", struct config_mqtt, name),
+    TEXT("url", struct config_mqtt, url),
+    TEXT("username", struct config_mqtt, username),
+    TEXT("password_file", struct config_mqtt, password_file),
+    TEXT("ca_file", struct config_mqtt, ca_file),
+    TEXTS("zigbee2mqtt", struct config_mqtt, zigbee2mqtt),
+    CHOICE("optimistic", struct config_mqtt, optimistic, yes_no),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t mqtt_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_mqtt, mqtt_fields),
+};
+static const cyaml_schema_field_t virtual_fields[] = {
+    CYAML_FIELD_UINT("lights", CYAML_FLAG_OPTIONAL, struct config_virtual, lights),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t top_fields[] = {
+    MAPPING("public", struct config, public, public_fields),
+    MAPPING("local", struct config, local, local_fields),
+    MAPPING("store", struct config, store, store_fields),
+    MAPPING("smartthings", struct config, smartthings, smartthings_fields),
+    MAPPING("lights", struct config, lights, lights_fields),
+    MAPPING("log", struct config, log, log_fields),
+    CYAML_FIELD_SEQUENCE("mqtt", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct config, mqtt, &mqtt_entry, 0, 16),
+    MAPPING("virtual", struct config, virtual, virtual_fields),
+    CYAML_FIELD_END,
+};
+
+const cyaml_schema_value_t config_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct config, top_fields),
+};
+
+const struct config_key config_keys[] = {
+    {"public.listen", "host:port", "127.0.0.1:8000", "Where the cloud's requests come in, usually from a proxy on the same machine."},
+    {"public.url", "https URL", "none", "The address under which SmartThings reaches public.listen; port 443, or 80 to 8002."},
+    {"public.tls.certificate_file", "path", "none: plain http", "PEM certificate with its chain, for serving TLS without a proxy; read again when it changes."},
+    {"public.tls.key_file", "path", "none", "PEM private key of the certificate."},
+    {"public.trusted_proxies", "list of IP addresses", "none", "Proxies whose X-Forwarded-For header tells the caller's address."},
+    {"local.listen", "host:port", "127.0.0.1:8001", "Where the local page and the metrics are served; never to be reached from outside."},
+    {"local.socket", "path", "/run/lightbridge/control.sock", "The socket that the command line uses; whoever may open it may control the bridge."},
+    {"local.names", "list of host names", "loopback only", "Further names under which a browser may ask for the local page."},
+    {"store.path", "path", "/var/lib/lightbridge/lightbridge.db", "The database; its directory must be writable."},
+    {"store.key_file", "path", "/var/lib/lightbridge/token.key", "The installation's key, made at the first start; back it up with the database."},
+    {"smartthings.client_id", "text", "smartthings", "What SmartThings presents at the token endpoint as its name."},
+    {"smartthings.client_secret_file", "path", "none: linking is refused", "The secret that goes with client_id."},
+    {"smartthings.redirect_uris", "list of URLs", "SmartThings' callbacks in the US, EU and AP", "Where a browser may be sent after linking; compared letter by letter."},
+    {"smartthings.callback_client_id", "text", "none: no callbacks", "The client id that SmartThings gave when the Schema app was registered."},
+    {"smartthings.callback_client_secret_file", "path", "none", "The client secret that SmartThings gave with it."},
+    {"smartthings.callback_hosts", "list of host names", "smartthings.com", "Names that callbacks may go to, with all that lies under them; 127.0.0.1 allows plain http there, for tests."},
+    {"smartthings.offline_error", "DEVICE-UNAVAILABLE or DEVICE-OFFLINE", "DEVICE-UNAVAILABLE", "What a command to a lamp that is offline is answered with."},
+    {"lights.expose_switches", "yes or no", "no", "Show plugs and relays in SmartThings without being asked for each."},
+    {"lights.expose_groups", "yes or no", "no", "Show groups in SmartThings without being asked for each."},
+    {"log.level", "error, warn, info or debug", "info", "How much is logged."},
+    {"mqtt[].name", "text", "the broker's host", "Names the broker in logs and lists; unique."},
+    {"mqtt[].url", "mqtt:// or mqtts:// URL", "required", "The broker."},
+    {"mqtt[].username", "text", "none", "For brokers that want a login."},
+    {"mqtt[].password_file", "path", "none", "The password that goes with username."},
+    {"mqtt[].ca_file", "path", "the system's", "Certificate authority of an mqtts:// broker, PEM."},
+    {"mqtt[].zigbee2mqtt", "list of topics", "[zigbee2mqtt]", "Base topics of the Zigbee2MQTT instances behind the broker."},
+    {"mqtt[].optimistic", "yes or no", "no", "Answer commands when they were sent, without waiting for the lamp. Not recommended."},
+    {"virtual.lights", "number", "0", "Lamps that exist in memory only, to try things out."},
+};
+const size_t config_key_count = sizeof config_keys / sizeof *config_keys;
