@@ -122,8 +122,8 @@ static int parse(const char *path, const char *text, size_t len, struct config *
     struct complaint c = {0};
     cyaml_config_t memory;
     struct config *config = NULL;
-    cyaml_err_t err =
-        cyaml_load_data((const uint8_t *)text, len, loader(&c, &memory), &config_schema, (cyaml_data_t **)&config, NULL);
+    cyaml_err_t err = cyaml_load_data((const uint8_t *)text, len, loader(&c, &memory), &config_schema,
+                                      (cyaml_data_t **)&config, NULL);
     if (err == CYAML_OK && !config) { /* nothing but comments */
         err = cyaml_load_data((const uint8_t *)"{}", 2, loader(&c, &memory), &config_schema, (cyaml_data_t **)&config,
                               NULL);
@@ -155,8 +155,8 @@ int config_load(const char *path, struct config **ret_config, struct str *why)
     struct config *config = NULL;
     int err = file_read(path, CONFIG_MAX_BYTES, &text);
     if (err != 0) {
-        str_printf(why, "%s: %s\n", path, err == ERR_NOT_FOUND ? "no such file (an empty file is a valid configuration)"
-                                                              : err_text(err));
+        str_printf(why, "%s: %s\n", path,
+                   err == ERR_NOT_FOUND ? "no such file (an empty file is a valid configuration)" : err_text(err));
         str_done(&text);
         return err;
     }

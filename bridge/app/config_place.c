@@ -41,8 +41,8 @@ static void add_place(struct walk *w, const yaml_mark_t *mark)
     struct config_places *p = w->places;
     p->list = mem_grow(p->list, p->count + 1, sizeof *p->list);
     struct place *place = &p->list[p->count++];
-    *place = (struct place){mem_text(str_z(&w->path)), mark->line + 1, mark->column + 1, mark->line + 1,
-                            mark->column + 1};
+    *place =
+        (struct place){mem_text(str_z(&w->path)), mark->line + 1, mark->column + 1, mark->line + 1, mark->column + 1};
     if (w->depth > 0 && !w->levels[w->depth - 1].is_list) {
         place->key_line = w->levels[w->depth - 1].key_line;
         place->key_column = w->levels[w->depth - 1].key_column;

@@ -47,7 +47,7 @@ int json_integer(const struct json *v, int64_t min, int64_t max, int64_t *ret_va
 
 const char *json_get_text(const struct json *object, const char *key); /* NULL unless a string member */
 
-size_t json_count(const struct json *v);            /* elements or members; 0 for anything else */
+size_t json_count(const struct json *v);             /* elements or members; 0 for anything else */
 const struct json *json_first(const struct json *v); /* child of an array or object, NULL if none */
 const struct json *json_next(const struct json *v);
 const char *json_key(const struct json *member); /* name of an object's member */

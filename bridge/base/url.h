@@ -44,7 +44,7 @@ struct url_form {
 int url_form_parse(struct url_form *form, const char *bytes, size_t len, const char **ret_what);
 void url_form_done(struct url_form *form);
 const struct url_field *url_form_field(const struct url_form *form, const char *name); /* NULL if absent */
-const char *url_form_value(const struct url_form *form, const char *name); /* NULL if absent or broken */
+const char *url_form_value(const struct url_form *form, const char *name);             /* NULL if absent or broken */
 
 /* ---- a URL in parts ---- */
 #define URL_MAX 2048
