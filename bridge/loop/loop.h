@@ -26,7 +26,8 @@ uint64_t loop_turns(const struct loop *loop); /* iterations so far: the liveness
 enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 struct watch;
 typedef void watch_fn(void *user, int events); /* WATCH_READ | WATCH_WRITE; a hang-up or error sets both asked for */
-/* One watch per descriptor. The descriptor stays the caller's: free the watch, then close it. */
+/* One watch per descriptor. The descriptor stays the caller's: free the watch, then close it. It becomes
+   non-blocking. NULL (logged) for what epoll cannot watch: a regular file, a closed descriptor. */
 struct watch *watch_new(struct loop *loop, int fd, int events, watch_fn *fn, void *user);
 void watch_set(struct watch *watch, int events); /* 0 pauses */
 void watch_free(struct watch *watch);
@@ -49,7 +50,9 @@ void tick_free(struct tick *tick);
 /* ---- deferred calls: after the callback that asked for them, before the loop sleeps ---- */
 struct defer;
 struct defer *defer_new(struct loop *loop, timer_fn *fn, void *user);
-void defer_call(struct defer *defer); /* once however often it is asked; in order of first asking */
+/* Once however often it is asked; in order of first asking. Asked from inside a deferred call it runs in the
+   same phase, up to 8 rounds; then descriptors and timers get their turn without the loop sleeping. */
+void defer_call(struct defer *defer);
 void defer_free(struct defer *defer);
 
 /* A hook that runs before each sleep, after all deferred calls (MHD_run, mosquitto's want_write). It may
@@ -61,6 +64,7 @@ void hook_free(struct hook *hook);
 /* ---- signals ---- */
 struct signal_watch;
 typedef void signal_fn(void *user, int number);
+/* NULL (logged) where the system refuses. */
 struct signal_watch *signal_watch_new(struct loop *loop, int number, signal_fn *fn, void *user);
 void signal_watch_free(struct signal_watch *watch);
 
@@ -82,7 +86,10 @@ struct worker;
 struct worker *worker_new(struct loop *loop, void (*run)(void *user, struct work *first),
                           void (*done)(void *user, struct work *item), void *user);
 void worker_submit(struct worker *worker, struct work *item);
-/* Waits until all that was submitted has run and was delivered, then ends the thread. */
+/* Waits, blocking the loop, until all that was submitted has run and was delivered. Between that and the
+   next submit the worker's thread touches nothing. */
+void worker_drain(struct worker *worker);
+/* Drains, then ends the thread. */
 void worker_free(struct worker *worker);
 
 #endif

@@ -149,11 +149,8 @@ void worker_submit(struct worker *worker, struct work *item)
     pthread_mutex_unlock(&worker->mutex);
 }
 
-void worker_free(struct worker *worker)
+void worker_drain(struct worker *worker)
 {
-    if (!worker) {
-        return;
-    }
     worker_deliver(worker); /* also what an outer delivery, if we are inside one, has left */
     while (worker->outstanding > 0) {
         pthread_mutex_lock(&worker->mutex);
@@ -163,6 +160,14 @@ void worker_free(struct worker *worker)
         pthread_mutex_unlock(&worker->mutex);
         worker_deliver(worker);
     }
+}
+
+void worker_free(struct worker *worker)
+{
+    if (!worker) {
+        return;
+    }
+    worker_drain(worker);
     pthread_mutex_lock(&worker->mutex);
     worker->ending = true;
     pthread_cond_signal(&worker->wake_worker);

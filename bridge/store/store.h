@@ -30,11 +30,15 @@ struct store_config {
     bool expected;    /* a database must exist (the key file does): do not create one */
 };
 
-/* Opens, checks and migrates. Always gives a store, unless memory or threads fail: a store whose health is
-   not STORE_OK refuses every write (ERR_CORRUPT, ERR_NEWER, ERR_LOST; STORE_FULL is retried) and reads
-   nothing. */
+/* Opens, checks and migrates; a file it creates has mode 0600. Always gives a store, unless memory or threads
+   fail: a store that is CORRUPT, NEWER or MISSING refuses every write (ERR_CORRUPT, ERR_NEWER, ERR_LOST),
+   reads nothing and leaves the files as they are. A store that is FULL tries every write again, and by itself
+   twice a minute, so it recovers without a restart; what can be read of it at the start is read. Only where
+   it could not even be read (ERR_FULL from store_read too) does it stay FULL until a restart, because memory
+   that was never filled must not be taken for the truth. */
 int store_open(struct loop *loop, const struct store_config *config, struct store **ret_store);
-void store_close(struct store *store); /* what was submitted is committed first */
+/* What was submitted is committed first, and its `done` called. Not from inside a `done`. */
+void store_close(struct store *store);
 
 enum store_health store_health(const struct store *store);
 /* A sentence for people: what is wrong and what to do; "" when well. Valid until the next call. */
@@ -53,8 +57,9 @@ void store_batch_add(struct store_batch *batch, const char *sql, const char *typ
 
 typedef void store_done_fn(void *user, int result);
 /* Takes the batch. `done` (may be NULL: then a failure is logged) comes once, on the loop thread, never
-   from inside this call: 0, or ERR_FULL, ERR_EXISTS (a UNIQUE constraint), ERR_CORRUPT, ERR_NEWER, ERR_LOST,
-   ERR_IO. A batch that failed changed nothing. */
+   from inside this call: 0, or ERR_FULL, ERR_EXISTS (a UNIQUE constraint), ERR_NOT_FOUND (a foreign key names
+   nothing), ERR_CORRUPT, ERR_NEWER, ERR_LOST, ERR_IO. A batch that failed changed nothing (where the disk
+   itself failed at the fdatasync nobody knows: the next write undoes it, a power cut before that may keep it). */
 void store_submit(struct store *store, struct store_batch *batch, store_done_fn *done, void *user);
 /* The same, waited for: only before the loop runs and in the command line. */
 int store_write(struct store *store, struct store_batch *batch);

@@ -1,0 +1,84 @@
+#include "store/schema.h"
+
+#include <stdio.h>
+
+#include "store/store.h"
+
+/* One row a version: the statements that lead from the version before it to this one. A row that was ever
+   released is never edited. Instants are milliseconds since 1970. */
+static const char *const migrations[] = {
+    /* 1 */
+    /* bridge_id, created_at */
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+
+    "CREATE TABLE accounts ("
+    "  name TEXT PRIMARY KEY, password TEXT NOT NULL, created_at INTEGER NOT NULL) WITHOUT ROWID;"
+
+    "CREATE TABLE clients ("
+    "  id TEXT PRIMARY KEY, name TEXT, secret_hash BLOB, redirect_uris TEXT NOT NULL, scopes TEXT NOT NULL,"
+    "  flags INTEGER NOT NULL, created_at INTEGER NOT NULL) WITHOUT ROWID;"
+
+    /* salt is zeroblob(0) once ended */
+    "CREATE TABLE links ("
+    "  id BLOB PRIMARY KEY, account TEXT NOT NULL, client_id TEXT NOT NULL, redirect_uri TEXT NOT NULL,"
+    "  scope TEXT NOT NULL, salt BLOB NOT NULL, generation INTEGER NOT NULL, created_at INTEGER NOT NULL,"
+    "  code_challenge TEXT, code_used_at INTEGER, token_seen_at INTEGER, refreshed_at INTEGER,"
+    "  ended_at INTEGER, end_reason TEXT) WITHOUT ROWID;"
+
+    /* the SmartThings side of a link */
+    "CREATE TABLE callbacks ("
+    "  link_id BLOB PRIMARY KEY REFERENCES links(id) ON DELETE CASCADE, state TEXT NOT NULL,"
+    "  oauth_token_url TEXT, state_callback_url TEXT, client_id TEXT, code TEXT,"
+    "  access_token TEXT, refresh_token TEXT, previous_refresh_token TEXT, expires_at INTEGER,"
+    "  obtained_at INTEGER, refresh_started_at INTEGER, refresh_attempts INTEGER NOT NULL DEFAULT 0,"
+    "  details TEXT) WITHOUT ROWID;"
+
+    /* exposed NULL: by default of its kind; state_*: the last state the lamp reported */
+    "CREATE TABLE lights ("
+    "  id TEXT PRIMARY KEY, driver TEXT NOT NULL, address TEXT NOT NULL, kind INTEGER NOT NULL,"
+    "  name TEXT NOT NULL, user_name TEXT, room TEXT, exposed INTEGER,"
+    "  manufacturer TEXT, model TEXT, version TEXT,"
+    "  can INTEGER NOT NULL, min_kelvin INTEGER, max_kelvin INTEGER,"
+    "  removed_at INTEGER, created_at INTEGER NOT NULL,"
+    "  state_has INTEGER, state_on INTEGER, state_level INTEGER, state_kelvin INTEGER, state_hue INTEGER,"
+    "  state_saturation INTEGER, state_mode INTEGER, state_at INTEGER,"
+    "  UNIQUE (driver, address)) WITHOUT ROWID;"
+
+    "CREATE TABLE driver_secrets ("
+    "  driver TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (driver, key)) WITHOUT ROWID;",
+};
+
+int store_schema_version(void)
+{
+    return (int)(sizeof migrations / sizeof *migrations);
+}
+
+static int migrate_one(sqlite3 *db, int version)
+{
+    char stamp[96];
+    (void)snprintf(stamp, sizeof stamp, "PRAGMA user_version = %d; PRAGMA application_id = %d", version,
+                   SCHEMA_APPLICATION);
+    int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_exec(db, migrations[version - 1], NULL, NULL, NULL);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_exec(db, stamp, NULL, NULL, NULL);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    }
+    if (rc != SQLITE_OK && !sqlite3_get_autocommit(db)) {
+        (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return rc;
+}
+
+int schema_migrate(sqlite3 *db, int from)
+{
+    int rc = SQLITE_OK;
+    for (int version = from + 1; rc == SQLITE_OK && version <= store_schema_version(); version++) {
+        rc = migrate_one(db, version);
+    }
+    return rc;
+}
