@@ -166,7 +166,8 @@ static bool judge(struct engine *engine, sqlite3 *db, const struct found *found)
     } else {
         const char *said = (const char *)sqlite3_column_text(check, 0);
         if (!said || strcmp(said, "ok") != 0) {
-            set_damaged(engine, said ? said : "unreadable");
+            const char *line = said ? strrchr(said, '\n') : NULL; /* behind a heading */
+            set_damaged(engine, line ? line + 1 : said ? said : "unreadable");
         }
     }
     (void)sqlite3_finalize(check);
