@@ -1,0 +1,29 @@
+/* What makes this installation itself: its key file and its store. Neither is ever made anew where the other one
+   shows that it existed: that would un-link every account. */
+#ifndef APP_INSTALLATION_H
+#define APP_INSTALLATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "app/config.h"
+#include "base/secrets.h"
+#include "base/str.h"
+
+struct loop;
+struct store;
+
+struct installation {
+    struct store *store; /* never NULL after a success; may be unwell (store_health) */
+    bool has_key;        /* false: `key` must not be used, tokens can be neither made nor judged */
+    uint8_t key[SECRETS_KEY_SIZE];
+    uint8_t bridge_id[8]; /* of the key, or else as the store remembers it */
+    struct str trouble;   /* for people: what is lost and what to do; empty when all is well */
+};
+
+/* Opens both. First start (neither is there): makes both. ERR_* only where nothing could be opened at all (directory
+   missing, not allowed); `why` then has a sentence. Release with installation_close also after an error. */
+int installation_open(struct loop *loop, const struct config_store *config, struct installation *in, struct str *why);
+void installation_close(struct installation *in);
+
+#endif
