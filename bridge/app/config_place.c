@@ -1,5 +1,6 @@
 #include "app/config_place.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
