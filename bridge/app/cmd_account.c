@@ -1,0 +1,227 @@
+/* account: through the daemon where it runs, on the store where it does not. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "app/command.h"
+#include "app/control.h"
+#include "app/installation.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "loop/loop.h"
+#include "oauth/oauth.h"
+#include "store/store.h"
+
+static void print_account(const char *name, int64_t created_ms)
+{
+    char date[32];
+    time_t seconds = (time_t)(created_ms / 1000);
+    struct tm tm;
+    localtime_r(&seconds, &tm);
+    strftime(date, sizeof date, "%Y-%m-%d", &tm);
+    printf("%-24s since %s\n", name, date);
+}
+
+static void print_accounts(const struct json *answer, bool as_json)
+{
+    if (as_json) {
+        struct str text = STR_INIT;
+        json_copy(&text, answer);
+        puts(str_z(&text));
+        str_done(&text);
+        return;
+    }
+    const struct json *all = json_get(answer, "accounts");
+    if (!json_first(all)) {
+        puts("no account yet; make one with: lightbridge account add NAME");
+    }
+    for (const struct json *a = json_first(all); a; a = json_next(a)) {
+        int64_t created = 0;
+        (void)json_integer(json_get(a, "created_at"), 0, INT64_MAX, &created);
+        print_account(json_get_text(a, "name"), created);
+    }
+}
+
+/* ---- without a daemon ---- */
+
+struct change {
+    struct loop *loop;
+    int result;
+    bool done;
+};
+
+static void changed(void *user, int result)
+{
+    struct change *c = user;
+    c->result = result;
+    c->done = true;
+}
+
+static int change_directly(struct oauth *oauth, struct loop *loop, const char *action, const char *name,
+                           const char *password)
+{
+    struct change c = {.loop = loop};
+    struct str why = STR_INIT;
+    int err = 0;
+    if (strcmp(action, "remove") == 0) {
+        oauth_account_remove(oauth, name, changed, &c);
+    } else if (strcmp(action, "add") == 0) {
+        err = oauth_account_add(oauth, name, password, changed, &c, &why);
+    } else {
+        err = oauth_account_password(oauth, name, password, changed, &c, &why);
+    }
+    while (err == 0 && !c.done) {
+        loop_turn(loop, true);
+    }
+    err = err != 0 ? err : c.result;
+    if (err != 0) {
+        fprintf(stderr, "lightbridge account: %s\n",
+                why.len > 0            ? str_z(&why)
+                : err == ERR_EXISTS    ? "there is an account of this name already"
+                : err == ERR_NOT_FOUND ? "there is no account of this name"
+                                       : err_text(err));
+    }
+    str_done(&why);
+    return err == 0 ? EXIT_FINE : EXIT_NO;
+}
+
+static void list_directly(struct oauth *oauth, bool as_json)
+{
+    struct str text = STR_INIT;
+    struct json_out j;
+    struct json *answer = NULL;
+    json_out_init(&j, &text);
+    json_begin_object(&j);
+    json_member_array(&j, "accounts");
+    for (size_t i = 0; i < oauth_account_count(oauth); i++) {
+        int64_t created = 0;
+        json_begin_object(&j);
+        json_member_text(&j, "name", oauth_account_at(oauth, i, &created));
+        json_member_int(&j, "created_at", created);
+        json_end_object(&j);
+    }
+    json_end_array(&j);
+    json_end_object(&j);
+    if (json_parse(str_z(&text), text.len, SIZE_MAX, &answer, NULL) == 0) {
+        print_accounts(answer, as_json);
+    }
+    json_free(answer);
+    str_done(&text);
+}
+
+static int without_daemon(const struct config *config, const char *action, const char *name, const char *password,
+                          bool as_json)
+{
+    struct str why = STR_INIT;
+    struct loop *loop = NULL;
+    struct installation in = {0};
+    struct oauth *oauth = NULL;
+    int exit_code = EXIT_NO;
+    int err = loop_new(&loop);
+    if (err == 0) {
+        err = installation_open(loop, &config->store, &in, &why);
+    }
+    if (err == 0 && in.trouble.len > 0) {
+        fprintf(stderr, "lightbridge account: %s\n", str_z(&in.trouble));
+    } else if (err == 0) {
+        err = oauth_new(loop, in.store, &(struct oauth_config){.key = in.key, .cost = SECRETS_COST_DEFAULT}, &oauth);
+    }
+    if (err != 0) {
+        fprintf(stderr, "lightbridge account: %s\n", why.len > 0 ? str_z(&why) : err_text(err));
+    } else if (oauth && strcmp(action, "list") == 0) {
+        list_directly(oauth, as_json);
+        exit_code = EXIT_FINE;
+    } else if (oauth) {
+        exit_code = change_directly(oauth, loop, action, name, password);
+    }
+    oauth_free(oauth);
+    installation_close(&in);
+    loop_free(loop);
+    str_done(&why);
+    return exit_code;
+}
+
+/* ---- with one ---- */
+
+static int through_daemon(const char *socket, const char *action, const char *name, const char *password, bool as_json)
+{
+    struct str body = STR_INIT;
+    struct json_out j;
+    struct json *answer = NULL;
+    bool list = strcmp(action, "list") == 0;
+    json_out_init(&j, &body);
+    json_begin_object(&j);
+    json_member_text(&j, "action", action);
+    json_member_text(&j, "name", name);
+    if (password) {
+        json_member_text(&j, "password", password);
+    }
+    json_end_object(&j);
+    int exit_code = control_try(socket, "/control/accounts", list ? NULL : &body, &answer);
+    if (exit_code == EXIT_FINE && list) {
+        print_accounts(answer, as_json);
+    }
+    secrets_wipe(body.data, body.len);
+    str_done(&body);
+    json_free(answer);
+    return exit_code;
+}
+
+static const struct {
+    const char *action;
+    bool named, password;
+    const char *said;
+} actions[] = {
+    {"add", true, true, "account %s was added; it can link SmartThings now\n"},
+    {"password", true, true, "account %s has a new password; its links stay\n"},
+    {"remove", true, false, "account %s was removed, and its links were ended\n"},
+    {"list", false, false, NULL},
+};
+
+int command_account(const struct command *self, int argc, char **argv)
+{
+    const char *path = NULL;
+    const char *words[2] = {0};
+    size_t count;
+    int exit_code;
+    int as_json = 0;
+    const struct option_spec options[] = {{"config", &path, NULL}, {"json", NULL, &as_json}};
+    struct config *config = NULL;
+    struct str password = STR_INIT;
+    size_t which = 0;
+    if (command_options(self, argc, argv, options, 2, words, 2, &count, &exit_code) != 0) {
+        return exit_code;
+    }
+    while (which < 4 && (count == 0 || strcmp(words[0], actions[which].action) != 0)) {
+        which++;
+    }
+    if (which == 4) {
+        return command_usage(self, count == 0 ? "what shall be done?" : "unknown action \"%s\"", words[0]);
+    }
+    if ((count == 2) != actions[which].named) {
+        return command_usage(self, actions[which].named ? "whose account?" : "list takes no name");
+    }
+    exit_code = command_config(path, &config);
+    if (exit_code != EXIT_FINE) {
+        return exit_code;
+    }
+    if (actions[which].password && command_password("Password", &password) != 0) {
+        fprintf(stderr, "lightbridge account: no password was given\n");
+        exit_code = EXIT_NO;
+    }
+    if (exit_code == EXIT_FINE) {
+        const char *secret = actions[which].password ? str_z(&password) : NULL;
+        exit_code = through_daemon(config->local.socket, words[0], words[1], secret, as_json);
+        if (exit_code == EXIT_UNREACHABLE) {
+            exit_code = without_daemon(config, words[0], words[1], secret, as_json);
+        }
+        if (exit_code == EXIT_FINE && actions[which].said) {
+            printf(actions[which].said, words[1]);
+        }
+    }
+    secrets_wipe(password.data, password.len);
+    str_done(&password);
+    config_free(config);
+    return exit_code;
+}

@@ -1,0 +1,116 @@
+/* check-config and store: what looks at files and needs no daemon. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/command.h"
+#include "app/control.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "loop/loop.h"
+#include "store/store.h"
+
+int command_check_config(const struct command *self, int argc, char **argv)
+{
+    const char *path = NULL;
+    size_t count;
+    int exit_code;
+    const struct option_spec options[] = {{"config", &path, NULL}};
+    struct config *config = NULL;
+    if (command_options(self, argc, argv, options, 1, NULL, 0, &count, &exit_code) != 0) {
+        return exit_code;
+    }
+    exit_code = command_config(path, &config);
+    if (exit_code == EXIT_FINE) {
+        printf("%s: fine\n", path ? path : CONFIG_PATH);
+        if (!config->smartthings.client_secret_file) {
+            printf("note: smartthings.client_secret_file is not set: no account can be linked yet\n");
+        }
+        if (!config->smartthings.callback_client_id) {
+            printf("note: smartthings.callback_client_id is not set: SmartThings will not hear of changes by itself\n");
+        }
+    }
+    config_free(config);
+    return exit_code;
+}
+
+static bool daemon_runs(const char *socket)
+{
+    struct json *answer = NULL;
+    int exit_code = control_try(socket, "/control/status", NULL, &answer);
+    json_free(answer);
+    return exit_code != EXIT_UNREACHABLE;
+}
+
+static bool confirmed(const char *path)
+{
+    char line[16];
+    if (!isatty(STDIN_FILENO)) {
+        fprintf(stderr, "lightbridge store: this ends every link and removes every account of %s; say --yes\n", path);
+        return false;
+    }
+    printf("This ends every link and removes every account of %s. Type \"yes\": ", path);
+    fflush(stdout);
+    return fgets(line, sizeof line, stdin) && strcmp(line, "yes\n") == 0;
+}
+
+/* The new store is made here, on purpose: the daemon never makes one where a key shows that there was one. */
+static int reset(const struct config *config)
+{
+    struct str where = STR_INIT;
+    struct loop *loop = NULL;
+    struct store *store = NULL;
+    int err = store_set_aside(config->store.path, &where);
+    if (err != 0 && err != ERR_NOT_FOUND) {
+        fprintf(stderr, "lightbridge store: %s cannot be set aside: %s\n", config->store.path, err_text(err));
+        str_done(&where);
+        return EXIT_NO;
+    }
+    if (err == 0) {
+        printf("the old store is kept as %s\n", str_z(&where));
+    }
+    str_done(&where);
+    err = loop_new(&loop);
+    if (err == 0) {
+        err = store_open(loop, &(struct store_config){config->store.path, false}, &store);
+    }
+    if (err != 0 || store_health(store) != STORE_OK) {
+        fprintf(stderr, "lightbridge store: %s cannot be made: %s\n", config->store.path,
+                err != 0 ? err_text(err) : store_trouble(store));
+        err = ERR_IO;
+    } else {
+        printf("%s is new and empty; add an account with: lightbridge account add NAME\n", config->store.path);
+    }
+    if (store) {
+        store_close(store);
+    }
+    loop_free(loop);
+    return err == 0 ? EXIT_FINE : EXIT_NO;
+}
+
+int command_store(const struct command *self, int argc, char **argv)
+{
+    const char *path = NULL;
+    const char *words[1];
+    size_t count;
+    int exit_code;
+    int yes = 0;
+    struct config *config = NULL;
+    const struct option_spec options[] = {{"config", &path, NULL}, {"yes", NULL, &yes}};
+    if (command_options(self, argc, argv, options, 2, words, 1, &count, &exit_code) != 0) {
+        return exit_code;
+    }
+    if (count != 1 || strcmp(words[0], "reset") != 0) {
+        return command_usage(self, "what shall be done? The one thing is \"reset\"");
+    }
+    exit_code = command_config(path, &config);
+    if (exit_code == EXIT_FINE && daemon_runs(config->local.socket)) {
+        fprintf(stderr, "lightbridge store: the daemon is running; stop it first (systemctl stop lightbridge)\n");
+        exit_code = EXIT_NO;
+    }
+    if (exit_code == EXIT_FINE) {
+        exit_code = yes || confirmed(config->store.path) ? reset(config) : EXIT_NO;
+    }
+    config_free(config);
+    return exit_code;
+}

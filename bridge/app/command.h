@@ -1,0 +1,52 @@
+/* The command line: one row for each command. */
+#ifndef APP_COMMAND_H
+#define APP_COMMAND_H
+
+#include <stddef.h>
+
+#include "app/config.h"
+#include "base/str.h"
+
+/* What a command ends with; part of the contract. */
+enum { EXIT_FINE = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
+
+struct command {
+    const char *name;
+    const char *arguments; /* as the usage line shows them */
+    const char *summary;   /* one line */
+    const char *options;   /* lines of --help, "" if there are none beside --config and --help */
+    /* argv[0] is the command's name. */
+    int (*run)(const struct command *self, int argc, char **argv);
+};
+
+extern const struct command commands[];
+extern const size_t command_count;
+
+/* One option of a command. */
+struct option_spec {
+    const char *name;   /* without the dashes */
+    const char **value; /* where its argument goes; NULL for a switch */
+    int *flag;          /* set to 1; NULL for one with an argument */
+};
+
+/* Takes the options (also --help, which is printed and answers EXIT_FINE through *ret_exit) out of argv and leaves the
+   other words in words[0..*ret_count), at most max. Returns 0, or -1 with *ret_exit set: the caller returns that. */
+int command_options(const struct command *self, int argc, char **argv, const struct option_spec *options, size_t count,
+                    const char **words, size_t max, size_t *ret_count, int *ret_exit);
+/* "lightbridge NAME: ..." on standard error, with the way to --help; answers EXIT_USAGE. */
+int command_usage(const struct command *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Loads the configuration (path NULL: CONFIG_PATH); says what is wrong on standard error: EXIT_NO. */
+int command_config(const char *path, struct config **ret_config);
+/* One line of standard input, or of the terminal without echo after `prompt`. ERR_INVALID at its end. */
+int command_password(const char *prompt, struct str *ret_password);
+
+int command_run(const struct command *self, int argc, char **argv);
+int command_check_config(const struct command *self, int argc, char **argv);
+int command_account(const struct command *self, int argc, char **argv);
+int command_lights(const struct command *self, int argc, char **argv);
+int command_light(const struct command *self, int argc, char **argv);
+int command_links(const struct command *self, int argc, char **argv);
+int command_unlink(const struct command *self, int argc, char **argv);
+int command_store(const struct command *self, int argc, char **argv);
+
+#endif
