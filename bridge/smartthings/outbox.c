@@ -132,17 +132,20 @@ void outbox_said(struct outbox *o, uint32_t light, const struct outbox_view *vie
     remember(l, &view->state, (uint8_t)view->health);
 }
 
+static void now_listed(struct outbox *o, uint32_t light, uint64_t now)
+{
+    o->lights[light].unlisted = o->lights[light].listing = false;
+    outbox_touch(o, light, now);
+}
+
 void outbox_listed(struct outbox *o, uint64_t now)
 {
     for (size_t i = 0; i < o->count; i++) {
         if (o->lights[i].unlisted) {
-            o->lights[i].unlisted = false;
-            outbox_touch(o, (uint32_t)i, now);
+            now_listed(o, (uint32_t)i, now);
         }
     }
-    if (!o->posting_discovery) {
-        o->discovery_at = OUTBOX_NEVER;
-    }
+    o->discovery_at = OUTBOX_NEVER;
 }
 
 void outbox_hold(struct outbox *o, uint32_t light)
@@ -261,6 +264,9 @@ enum outbox_kind outbox_collect(struct outbox *o, uint64_t now, outbox_look_fn *
     if (o->discovery_at <= now) {
         o->discovery_at = OUTBOX_NEVER;
         o->posting = o->posting_discovery = true;
+        for (size_t i = 0; i < o->count; i++) {
+            o->lights[i].listing = o->lights[i].unlisted;
+        }
         return OUTBOX_DISCOVERY;
     }
     if (o->states_at > now) {
@@ -320,10 +326,10 @@ void outbox_delivered(struct outbox *o, uint64_t now)
     bool discovery = o->posting_discovery;
     settle(o, now, 1);
     o->not_before = 0;
-    if (discovery) {
-        uint64_t again = o->discovery_at; /* something changed while it was under way */
-        outbox_listed(o, now);
-        o->discovery_at = again;
+    for (size_t i = 0; discovery && i < o->count; i++) {
+        if (o->lights[i].listing) {
+            now_listed(o, (uint32_t)i, now);
+        }
     }
 }
 

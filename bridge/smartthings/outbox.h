@@ -31,6 +31,7 @@ struct outbox_light {
     bool queued, in_flight;
     bool crossed;  /* an answer said something about it while the POST was under way */
     bool unlisted; /* SmartThings has not heard of it yet: first the discoveryCallback */
+    bool listing;  /* it is in the discoveryCallback under way */
     uint16_t held; /* commands of this link under way: their answer says it */
 };
 

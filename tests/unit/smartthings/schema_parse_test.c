@@ -13,7 +13,7 @@
 
 #define HEADERS(type)                                                                                                  \
     "\"headers\":{\"schema\":\"st-schema\",\"version\":\"1.0\",\"interactionType\":\"" type "\",\"requestId\":\"R-"    \
-                                                                                            "1\"}"
+    "1\"}"
 #define AUTH "\"authentication\":{\"tokenType\":\"Bearer\",\"token\":\"T\"}"
 
 static int parse(const char *text, struct interaction *x)
@@ -145,7 +145,7 @@ static void test_grant(void **state)
     assert_int_equal(
         parse(
             "{" HEADERS("grantCallbackAccess") "," AUTH ",\"callbackAuthentication\":{\"grantType\":\"authorization_"
-                                                        "code\",\"scope\":\"callback-access\","
+                                               "code\",\"scope\":\"callback-access\","
                                                "\"code\":\"xxx\",\"clientId\":\"id\"},\"callbackUrls\":{\"oauthToken\":"
                                                "\"https://c2c-us.smartthings.com/oauth/token\",\"stateCallback\":"
                                                "\"https://c2c-us.smartthings.com/device/events\"}}",
