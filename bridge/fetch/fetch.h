@@ -37,8 +37,9 @@ struct fetch_request {
 };
 
 struct fetch_result {
-    int result;       /* 0: an HTTP answer came, whatever its status. Otherwise ERR_TIMEOUT, ERR_OFFLINE (no connection),
-                         ERR_DENIED (policy: scheme, private address; TLS verification), ERR_TOO_LARGE, ERR_IO, ERR_CANCELLED */
+    int result; /* 0: an HTTP answer came, whatever its status. Otherwise ERR_TIMEOUT, ERR_OFFLINE (no connection),
+                   ERR_DENIED (policy: scheme, private address; TLS verification), ERR_TOO_LARGE, ERR_IO, ERR_CANCELLED,
+                   ERR_INVALID (no URL, method or header of HTTP) */
     bool may_have_arrived; /* the request's bytes left: the far side may have acted on it */
     int status;            /* 200, 401, ... */
     const char *body;      /* NUL-terminated; valid in the callback */
@@ -50,9 +51,12 @@ typedef void fetch_done_fn(void *user, const struct fetch_result *result);
 
 int fetch_new(struct loop *loop, struct fetch **ret_fetch);
 void fetch_free(struct fetch *fetch); /* calls under way end with ERR_CANCELLED */
-/* `done` comes once, never from inside this call. Redirects are not followed. No proxies from the environment. */
-struct fetch_call *fetch_start(struct fetch *fetch, const struct fetch_request *request, fetch_done_fn *done, void *user);
-void fetch_cancel(struct fetch_call *call); /* done is not called any more */
+/* `done` comes once, from a deferred call, never from inside this one; it may start, cancel and free. Redirects are
+   not followed. No proxies from the environment. What is not GET or HEAD is sent once at most: where a kept
+   connection turns out dead, the result is ERR_IO with may_have_arrived. */
+struct fetch_call *fetch_start(struct fetch *fetch, const struct fetch_request *request, fetch_done_fn *done,
+                               void *user);
+void fetch_cancel(struct fetch_call *call); /* done is not called any more; not after done */
 /* A header of the answer, from inside the callback; NULL if absent. */
 const char *fetch_answer_header(const struct fetch_result *result, const char *name);
 
