@@ -12,8 +12,9 @@
 #include "loop/loop.h"
 
 #define KEPT_HANDLES 4      /* unused easy handles, with their buffers */
-#define KEPT_CONNECTIONS 8L /* unused connections, TLS established */
-#define MAX_CONNECTIONS 32L /* at once; further calls wait, within their timeout */
+/* At once, and kept when unused: one number, because libcurl closes every idle connection while more are open
+   than it may keep. Further calls wait, within their timeout. */
+#define MAX_CONNECTIONS 16L
 
 struct calls {
     struct fetch_call *first, *last;
@@ -251,7 +252,7 @@ int fetch_new(struct loop *loop, struct fetch **ret_fetch)
     (void)curl_multi_setopt(fetch->multi, CURLMOPT_SOCKETDATA, fetch);
     (void)curl_multi_setopt(fetch->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
     (void)curl_multi_setopt(fetch->multi, CURLMOPT_TIMERDATA, fetch);
-    (void)curl_multi_setopt(fetch->multi, CURLMOPT_MAXCONNECTS, KEPT_CONNECTIONS);
+    (void)curl_multi_setopt(fetch->multi, CURLMOPT_MAXCONNECTS, MAX_CONNECTIONS);
     (void)curl_multi_setopt(fetch->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, MAX_CONNECTIONS);
     (void)curl_multi_setopt(fetch->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     *ret_fetch = fetch;
