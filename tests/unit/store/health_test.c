@@ -314,6 +314,10 @@ static void test_full_for_one_batch_only(void **state)
     assert_int_equal(results[0], 0);
     assert_int_equal(results[1], ERR_FULL);
     assert_int_equal(results[2], 0);
+    int64_t rows = 0;
+    open_store(f, true, STORE_OK);
+    assert_int_equal(count(f, &rows), 0);
+    assert_int_equal(rows, 42);
     free(large);
 }
 
