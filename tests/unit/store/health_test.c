@@ -216,6 +216,33 @@ static void test_newer(void **state)
     assert_refused_and_untouched(f, STORE_NEWER, ERR_NEWER);
 }
 
+/* As a crash leaves it: the newer version stands in the -wal only. Looking at it must not move it into the file. */
+static void test_newer_with_a_log(void **state)
+{
+    struct fixture *f = *state;
+    struct str bytes = STR_INIT;
+    char copy[96], log[128];
+    make_store(f);
+    open_store(f, true, STORE_OK);
+    assert_int_equal(run_sql(f, "PRAGMA user_version = 99"), 0);
+    snprintf(copy, sizeof copy, "%s/copy.db", f->folder);
+    read_whole(f->path, &bytes);
+    write_whole(copy, bytes.data, bytes.len);
+    snprintf(log, sizeof log, "%s-wal", f->path);
+    read_whole(log, &bytes);
+    assert_true(bytes.len > 0);
+    snprintf(log, sizeof log, "%s-wal", copy);
+    write_whole(log, bytes.data, bytes.len);
+    close_store(f);
+    strcpy(f->path, copy);
+    assert_refused_and_untouched(f, STORE_NEWER, ERR_NEWER);
+    struct str after = STR_INIT;
+    read_whole(log, &after);
+    assert_int_equal(after.len, bytes.len);
+    str_done(&after);
+    str_done(&bytes);
+}
+
 static void test_missing_is_not_created(void **state)
 {
     struct fixture *f = *state;
@@ -482,6 +509,7 @@ int main(void)
         T(test_damage_that_shows_while_running),
         T(test_a_database_of_somebody_else),
         T(test_newer),
+        T(test_newer_with_a_log),
         T(test_missing_is_not_created),
         T(test_empty_is_missing),
         T(test_only_the_log_is_left),
