@@ -11,7 +11,7 @@
 #include "fetch/call.h"
 #include "loop/loop.h"
 
-#define KEPT_HANDLES 4      /* unused easy handles, with their buffers */
+#define KEPT_HANDLES 4 /* unused easy handles, with their buffers */
 /* At once, and kept when unused: one number, because libcurl closes every idle connection while more are open
    than it may keep. Further calls wait, within their timeout. */
 #define MAX_CONNECTIONS 16L
