@@ -103,6 +103,15 @@ void http_escape(struct str *out, const char *text); /* & < > " ' */
    code, frame-ancestors 'none', no-referrer, no-store); form_action adds an origin to form-action or is NULL. */
 void http_answer_page(struct http_exchange *x, int status, const char *title, struct str *body, const char *form_action);
 
+/* Handlers of every surface: GET /style.css, and GET /healthz which answers {"status":"ok"}, or 503 with the reason where the
+   context (a struct http_health, NULL: always well) says so. */
+void http_stylesheet(struct http_exchange *x, void *context);
+void http_healthz(struct http_exchange *x, void *context);
+struct http_health {
+    const char *(*trouble)(void *user); /* NULL or "" when well */
+    void *user;
+};
+
 struct http_stats {
     uint64_t requests, refused_by_gate, answers_2xx, answers_4xx, answers_5xx, deadlines;
     unsigned open_connections;
