@@ -1,0 +1,269 @@
+// SmartThings as the bridge sees it: a browser that links, a server that asks, an endpoint that is told.
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import express from "express";
+import { account, callbackClient, clientSecret, until } from "./harness.js";
+
+/** The forms of a page: [{action, method, fields: [{name, type, value}]}]. Enough HTML for our own pages. */
+export function formsOf(html, base) {
+    const attributes = (tag) => {
+        const found = {};
+        for (const [, name, , quoted, single, bare] of tag.matchAll(/([\w-]+)(\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+)))?/g)) {
+            found[name.toLowerCase()] = decode(quoted ?? single ?? bare ?? "");
+        }
+        return found;
+    };
+    return [...html.matchAll(/<form\b([^>]*)>(.*?)<\/form>/gs)].map(([, open, inside]) => {
+        const form = attributes(open);
+        return {
+            action: new URL(form.action ?? "", base).href,
+            method: (form.method ?? "get").toUpperCase(),
+            fields: [...inside.matchAll(/<(input|button)\b([^>]*)>/g)].map(([, kind, tag]) => ({ kind, ...attributes(tag) })),
+        };
+    });
+}
+
+function decode(text) {
+    return text.replace(/&(amp|lt|gt|quot|#39|#x27);/g, (_, n) => ({ amp: "&", lt: "<", gt: ">", quot: '"' })[n] ?? "'");
+}
+
+/** A browser without a screen: cookies, forms, no redirects followed by themselves. */
+export class Browser {
+    cookies = new Map();
+
+    async go(url, init = {}) {
+        const headers = { ...init.headers };
+        if (this.cookies.size > 0) {
+            headers.cookie = [...this.cookies].map(([n, v]) => `${n}=${v}`).join("; ");
+        }
+        const response = await fetch(url, { redirect: "manual", ...init, headers });
+        for (const line of response.headers.getSetCookie()) {
+            const [, name, value] = /^([^=]+)=([^;]*)/.exec(line);
+            this.cookies.set(name, value);
+        }
+        const html = await response.text();
+        return { url, status: response.status, headers: response.headers, html, forms: formsOf(html, url) };
+    }
+
+    /** Posts a form with its hidden fields, `values` by field name, and one button. */
+    submit(form, values, button) {
+        const body = new URLSearchParams();
+        for (const field of form.fields) {
+            const pressed = field.kind === "button" || field.type === "submit";
+            if (field.name && (!pressed || field === button)) {
+                body.append(field.name, values[field.name] ?? field.value ?? "");
+            }
+        }
+        return this.go(form.action, {
+            method: form.method,
+            body,
+            headers: { origin: new URL(form.action).origin, "content-type": "application/x-www-form-urlencoded" },
+        });
+    }
+
+    async followed(page) {
+        for (let i = 0; i < 5 && page.status >= 300 && page.status < 400; i++) {
+            const next = new URL(page.headers.get("location"), page.url);
+            if (next.origin !== new URL(page.url).origin) {
+                return page;
+            }
+            page = await this.go(next.href);
+        }
+        return page;
+    }
+
+    /**
+     * Log in and press Allow (or Deny). Returns the page that redirects away: status and the raw Location.
+     */
+    async consent(authorizeUrl, { name = account.name, password = account.password, allow = true } = {}) {
+        const login = await this.followed(await this.go(authorizeUrl));
+        const form = login.forms.find((f) => f.fields.some((x) => x.type === "password"));
+        if (!form) {
+            throw new Error(`no login form at ${login.url}: ${login.status}\n${login.html}`);
+        }
+        const passwordField = form.fields.find((f) => f.type === "password");
+        const nameField = form.fields.find((f) => f.kind === "input" && f !== passwordField && f.name && !["hidden", "submit"].includes(f.type));
+        const values = { [passwordField.name]: password, [nameField.name]: name };
+        const consent = await this.followed(await this.submit(form, values));
+        for (const candidate of consent.forms) {
+            const buttons = candidate.fields.filter((f) => f.kind === "button" || f.type === "submit");
+            const wanted = buttons.find((b) => (allow ? /allow|approve|yes/i : /deny|cancel|no/i).test(`${b.value} ${b.name}`));
+            if (wanted || (allow && buttons.length === 1)) {
+                return this.submit(candidate, {}, wanted ?? buttons[0]);
+            }
+        }
+        throw new Error(`no consent form at ${consent.url}: ${consent.status}\n${consent.html}`);
+    }
+}
+
+/** Plays SmartThings against one bridge. */
+export class Cloud {
+    constructor(bridge, { redirectUri = "https://c2c-eu.smartthings.com/oauth/callback" } = {}) {
+        this.bridge = bridge;
+        this.redirectUri = redirectUri;
+        this.callbacks = []; // documents that came to the callback endpoint
+        this.tokens = undefined; // ours, for asking the bridge
+        this.refusals = []; // answers to give instead of 200 to the next state callbacks
+        this.refreshes = 0;
+        this.grants = 0;
+    }
+
+    authorizeUrl(state = "xyz") {
+        const query = new URLSearchParams({
+            client_id: "smartthings",
+            response_type: "code",
+            redirect_uri: this.redirectUri,
+            scope: "devices",
+        });
+        // `state` as given: its bytes are what is tested
+        return `${this.bridge.publicUrl}/oauth/authorize?${query}&state=${state}`;
+    }
+
+    async link() {
+        const page = await new Browser().consent(this.authorizeUrl());
+        const target = new URL(page.headers.get("location"));
+        this.code = target.searchParams.get("code");
+        this.tokens = await this.token({ grant_type: "authorization_code", code: this.code, redirect_uri: this.redirectUri });
+        return this.tokens;
+    }
+
+    async token(fields) {
+        const response = await fetch(`${this.bridge.publicUrl}/oauth/token`, {
+            method: "POST",
+            body: new URLSearchParams({ client_id: "smartthings", client_secret: clientSecret, ...fields }),
+        });
+        const answer = await response.json();
+        if (!response.ok) {
+            throw Object.assign(new Error(`token: ${response.status} ${JSON.stringify(answer)}`), { status: response.status, answer });
+        }
+        return answer;
+    }
+
+    envelope(interactionType, requestId = randomUUID()) {
+        return {
+            headers: { schema: "st-schema", version: "1.0", interactionType, requestId },
+            authentication: { tokenType: "Bearer", token: this.tokens?.access_token },
+        };
+    }
+
+    /** One interaction; the answer's document, its HTTP status beside it. */
+    async ask(interactionType, body = {}) {
+        const response = await fetch(`${this.bridge.publicUrl}/smartthings/schema`, {
+            method: "POST",
+            headers: { "content-type": "application/json" },
+            body: JSON.stringify({ ...this.envelope(interactionType), ...body }),
+        });
+        this.status = response.status;
+        const text = await response.text();
+        try {
+            return JSON.parse(text);
+        } catch {
+            throw new Error(`${interactionType}: ${response.status} ${text}`);
+        }
+    }
+
+    discover() {
+        return this.ask("discoveryRequest");
+    }
+
+    refresh(ids) {
+        return this.ask("stateRefreshRequest", { devices: ids.map((externalDeviceId) => ({ externalDeviceId })) });
+    }
+
+    command(id, capability, command, args = []) {
+        return this.ask("commandRequest", {
+            devices: [
+                { externalDeviceId: id, commands: [{ component: "main", capability: `st.${capability}`, command, arguments: args }] },
+            ],
+        });
+    }
+
+    /** The endpoint for callbacks, with single-use refresh tokens. */
+    async serve(t) {
+        const app = express();
+        app.use(express.json({ limit: "10mb" }));
+        let access = randomUUID();
+        let refresh = randomUUID();
+        this.expireCallbackToken = () => {
+            access = randomUUID();
+        };
+        app.post("/oauth/token", (request, response) => {
+            const { headers, callbackAuthentication: asked } = request.body;
+            const error = (errorEnum) =>
+                response.json({ headers: { ...headers, interactionType: "accessTokenResponse" }, globalError: { errorEnum, detail: "no" } });
+            if (asked.clientId !== callbackClient.id || asked.clientSecret !== callbackClient.secret) {
+                return error("INVALID-CLIENT");
+            }
+            if (headers.interactionType === "refreshAccessTokens") {
+                if (asked.refreshToken !== refresh) {
+                    return error("INVALID-TOKEN");
+                }
+                this.refreshes++;
+            } else if (asked.code !== this.grantCode) {
+                return error("INVALID-CODE");
+            } else {
+                this.grantCode = undefined;
+                this.grants++;
+            }
+            access = randomUUID();
+            refresh = randomUUID();
+            this.tokenRequests = [...(this.tokenRequests ?? []), request.body];
+            response.json({
+                headers: { ...headers, interactionType: "accessTokenResponse" },
+                callbackAuthentication: { tokenType: "Bearer", accessToken: access, refreshToken: refresh, expiresIn: 86400 },
+            });
+        });
+        app.post("/device/events", (request, response) => {
+            const refusal = this.refusals.shift();
+            if (refusal) {
+                return response.status(refusal.status).set(refusal.headers ?? {}).json({});
+            }
+            if (request.body.authentication?.token !== access) {
+                return response.status(401).json({
+                    headers: request.body.headers,
+                    globalError: { errorEnum: "TOKEN-EXPIRED", detail: "expired" },
+                });
+            }
+            this.callbacks.push(request.body);
+            response.json({});
+        });
+        const server = app.listen(0, "127.0.0.1");
+        await once(server, "listening");
+        t.after(() => {
+            server.closeAllConnections();
+            server.close();
+        });
+        this.callbackUrl = `http://127.0.0.1:${server.address().port}`;
+    }
+
+    async grant() {
+        this.grantCode = randomUUID();
+        const answer = await this.ask("grantCallbackAccess", {
+            callbackAuthentication: {
+                grantType: "authorization_code",
+                scope: "callback-access",
+                code: this.grantCode,
+                clientId: callbackClient.id,
+            },
+            callbackUrls: { oauthToken: `${this.callbackUrl}/oauth/token`, stateCallback: `${this.callbackUrl}/device/events` },
+        });
+        await until("the callback code to be exchanged", () => this.grantCode === undefined);
+        return answer;
+    }
+
+    /** All states told by callbacks for a device and attribute, oldest first. */
+    told(id, attribute) {
+        return this.callbacks
+            .flatMap((c) => c.deviceState ?? [])
+            .filter((d) => d.externalDeviceId === id)
+            .flatMap((d) => d.states ?? [])
+            .filter((s) => s.attribute === attribute)
+            .map((s) => s.value);
+    }
+}
+
+/** A device's states of one answer as {"switch.switch": "on", ...}. */
+export function statesOf(answer, id) {
+    const device = answer.deviceState?.find((d) => d.externalDeviceId === id);
+    return Object.fromEntries((device?.states ?? []).map((s) => [`${s.capability.replace(/^st\./, "")}.${s.attribute}`, s.value]));
+}
