@@ -1,8 +1,8 @@
 /* HTTP in: listeners over libmicrohttpd, the header gate, the route table, exchanges.
 
    Bytes that are ambiguous never reach a handler: the gate answers 400 and closes (more than one
-   Content-Length, Host or Authorization; Transfer-Encoding with Content-Length; a name that is no token; NUL; duplicate query
-   keys are refused by the form parser). Bodies are complete when a handler is called. */
+   Content-Length, Host or Authorization; Transfer-Encoding with Content-Length; a name that is no token; NUL; duplicate
+   query keys are refused by the form parser). Bodies are complete when a handler is called. */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 
@@ -22,7 +22,7 @@ enum { HTTP_PUBLIC = 1, HTTP_LOCAL = 2, HTTP_CONTROL = 4 };
 
 /* Who may call it. */
 enum http_auth {
-    HTTP_OPEN,  /* anybody; or the handler itself authenticates (OAuth client, token inside the document) */
+    HTTP_OPEN,        /* anybody; or the handler itself authenticates (OAuth client, token inside the document) */
     HTTP_LOCAL_LOGIN, /* on the local listener: HTTP Basic with an account; on the control socket: nothing more */
 };
 
@@ -47,45 +47,51 @@ struct http_config {
     const struct http_route *routes;
     size_t route_count;
     void *const *contexts;
-    /* Checks a local login (the account's password); calls answer(exchange_token, ok) later. NULL: local logins are refused. */
-    void (*login)(void *user, const char *name, const char *password, void (*answer)(void *token, bool ok), void *token);
+    /* Checks a local login (the account's password); calls answer(exchange_token, ok) later. NULL: local logins are
+     * refused. */
+    void (*login)(void *user, const char *name, const char *password, void (*answer)(void *token, bool ok),
+                  void *token);
     void *login_user;
 };
 
 int http_new(struct loop *loop, const struct http_config *config, struct http **ret_http);
-/* address "127.0.0.1:8000" or "[::1]:8000", port 0 picks one; `why` gets a sentence. names: for HTTP_LOCAL the Host names
-   that are ours beside loopback (NULL-terminated, may be NULL). trusted_proxies: addresses whose Forwarded/X-Forwarded-For counts. */
+/* address "127.0.0.1:8000" or "[::1]:8000", port 0 picks one; `why` gets a sentence. names: for HTTP_LOCAL the Host
+   names that are ours beside loopback (NULL-terminated, may be NULL). trusted_proxies: addresses whose
+   Forwarded/X-Forwarded-For counts. */
 struct http_listen {
-    unsigned listener; /* HTTP_PUBLIC, HTTP_LOCAL or HTTP_CONTROL */
-    const char *address;     /* host:port, or the path of a unix socket for HTTP_CONTROL (0660, stale one removed) */
+    unsigned listener;   /* HTTP_PUBLIC, HTTP_LOCAL or HTTP_CONTROL */
+    const char *address; /* host:port, or the path of a unix socket for HTTP_CONTROL (0660, stale one removed) */
     const struct http_tls *tls;
     const char *const *names;
     const char *const *trusted_proxies;
 };
 int http_listen(struct http *http, const struct http_listen *listen, struct str *why);
 uint16_t http_port(const struct http *http, unsigned listener); /* as bound; 0 if none */
-void http_free(struct http *http); /* resumes and closes everything; exchanges not yet answered get 503 and stay valid until answered */
+void http_free(struct http *http); /* resumes and closes everything; exchanges not yet answered get 503 and stay valid
+                                      until answered */
 
 /* ---- the request: borrowed texts, valid until the exchange is answered ---- */
 const char *http_method(const struct http_exchange *x);
 const char *http_path(const struct http_exchange *x);
 const char *http_tail(const struct http_exchange *x);      /* what the route's "*" matched, percent-encoded as sent */
 const char *http_raw_query(const struct http_exchange *x); /* undecoded bytes behind '?', "" if none */
-const struct url_form *http_query(struct http_exchange *x, const char **ret_what); /* NULL: malformed, *ret_what says how */
+const struct url_form *http_query(struct http_exchange *x,
+                                  const char **ret_what);                 /* NULL: malformed, *ret_what says how */
 const char *http_header(const struct http_exchange *x, const char *name); /* NULL if absent */
 const char *http_cookie(const struct http_exchange *x, const char *name, size_t *ret_len); /* NULL if absent */
 const char *http_body(const struct http_exchange *x, size_t *ret_len);
 bool http_body_is(const struct http_exchange *x, const char *media_type); /* Content-Type, parameters ignored */
 unsigned http_listener(const struct http_exchange *x);
 bool http_is_tls(const struct http_exchange *x);
-/* Where it came from, for delays: the socket's peer, or behind a trusted proxy the client it names; NULL where that cannot be
-   known (a proxy that is not listed, i.e. loopback without trusted_proxies). */
+/* Where it came from, for delays: the socket's peer, or behind a trusted proxy the client it names; NULL where that
+   cannot be known (a proxy that is not listed, i.e. loopback without trusted_proxies). */
 const char *http_source(const struct http_exchange *x);
 
 /* ---- the answer: exactly one http_answer per exchange, from inside the handler or later ---- */
 void http_add_header(struct http_exchange *x, const char *name, const char *value); /* before answering; CR/LF aborts */
 /* Takes the body (as str_take) and the exchange: do not touch x afterwards. body may be NULL. The caller having gone,
-   or the exchange's own deadline (10 s: 503 was sent) having passed, is not the handler's business: the answer is dropped. */
+   or the exchange's own deadline (10 s: 503 was sent) having passed, is not the handler's business: the answer is
+   dropped. */
 void http_answer(struct http_exchange *x, int status, const char *content_type, struct str *body);
 /* {"error": code, "error_description": text} with Cache-Control: no-store. retry_after 0: no such header. */
 void http_answer_error(struct http_exchange *x, int status, const char *code, const char *text, unsigned retry_after);
@@ -99,12 +105,13 @@ struct http_variable {
 };
 void http_fill(struct str *out, const char *page, const struct http_variable *variables, size_t count);
 void http_escape(struct str *out, const char *text); /* & < > " ' */
-/* The stylesheet and frame every page shares; title is escaped, body is raw. Sets the security headers (CSP without inline
-   code, frame-ancestors 'none', no-referrer, no-store); form_action adds an origin to form-action or is NULL. */
-void http_answer_page(struct http_exchange *x, int status, const char *title, struct str *body, const char *form_action);
+/* The stylesheet and frame every page shares; title is escaped, body is raw. Sets the security headers (CSP without
+   inline code, frame-ancestors 'none', no-referrer, no-store); form_action adds an origin to form-action or is NULL. */
+void http_answer_page(struct http_exchange *x, int status, const char *title, struct str *body,
+                      const char *form_action);
 
-/* Handlers of every surface: GET /style.css, and GET /healthz which answers {"status":"ok"}, or 503 with the reason where the
-   context (a struct http_health, NULL: always well) says so. */
+/* Handlers of every surface: GET /style.css, and GET /healthz which answers {"status":"ok"}, or 503 with the reason
+   where the context (a struct http_health, NULL: always well) says so. */
 void http_stylesheet(struct http_exchange *x, void *context);
 void http_healthz(struct http_exchange *x, void *context);
 struct http_health {

@@ -1,0 +1,546 @@
+/* One request and its one answer. The exchange outlives its socket: a handler that answers late, or whose caller has
+   gone, needs to know nothing of it. */
+#include <arpa/inet.h>
+#include <assert.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/secrets.h"
+#include "http/http_internal.h"
+
+#define MAX_HEADERS 100u
+
+void *exchange_new(struct http *http, const char *target)
+{
+    struct http_exchange *x = mem_alloc(sizeof *x);
+    x->http = http;
+    x->target = mem_text(target);
+    char *mark = strchr(x->target, '?');
+    if (mark) {
+        *mark = 0;
+    }
+    x->query = mark ? mark + 1 : "";
+    x->tail = "";
+    return x;
+}
+
+static void drop_headers(struct http_exchange *x)
+{
+    for (size_t i = 0; i < x->header_count; i++) {
+        free(x->headers[i].name);
+        free(x->headers[i].value);
+    }
+    x->header_count = 0;
+}
+
+static void stop_waiting(struct http_exchange *x)
+{
+    if (!x->waiting) {
+        return;
+    }
+    *(x->previous ? &x->previous->next : &x->http->first) = x->next;
+    *(x->next ? &x->next->previous : &x->http->last) = x->previous;
+    x->next = x->previous = NULL;
+    x->waiting = false;
+}
+
+static void exchange_free(struct http_exchange *x)
+{
+    drop_headers(x);
+    if (x->response) {
+        MHD_destroy_response(x->response);
+    }
+    if (x->form_state != 0) {
+        url_form_done(&x->form);
+    }
+    if (x->body.data) {
+        secrets_wipe(x->body.data, x->body.len); /* it may have held a password */
+    }
+    if (x->credentials.data) {
+        secrets_wipe(x->credentials.data, x->credentials.len);
+    }
+    str_done(&x->body);
+    str_done(&x->source);
+    str_done(&x->credentials);
+    free(x->target);
+    free(x);
+}
+
+void exchange_gone(struct http_exchange *x)
+{
+    stop_waiting(x);
+    x->connection = NULL;
+    if (!x->owed) {
+        exchange_free(x);
+        return;
+    }
+    x->http = NULL; /* the handler may come after http_free */
+    x->listener = NULL;
+}
+
+/* ---- answering ---- */
+
+static void count_answer(struct http_stats *stats, int status)
+{
+    if (status < 400) {
+        stats->answers_2xx++;
+    } else if (status < 500) {
+        stats->answers_4xx++;
+    } else {
+        stats->answers_5xx++;
+    }
+}
+
+void exchange_answer(struct http_exchange *x, int status, const char *content_type, struct str *body)
+{
+    size_t len = body ? body->len : 0;
+    char *bytes = len > 0 ? str_take(body) : NULL;
+    if (body) {
+        str_done(body);
+    }
+    x->response = MHD_create_response_from_buffer(len, bytes, bytes ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    if (!x->response) {
+        abort(); /* out of memory */
+    }
+    if (content_type) {
+        MHD_add_response_header(x->response, "Content-Type", content_type);
+    }
+    for (size_t i = 0; i < x->header_count; i++) {
+        MHD_add_response_header(x->response, x->headers[i].name, x->headers[i].value);
+    }
+    drop_headers(x);
+    x->status = status;
+    count_answer(&x->http->stats, status);
+}
+
+static void wake(struct http_exchange *x)
+{
+    stop_waiting(x);
+    if (x->suspended) {
+        x->suspended = false;
+        x->http->dirty = true;
+        MHD_resume_connection(x->connection);
+    }
+}
+
+void http_answer(struct http_exchange *x, int status, const char *content_type, struct str *body)
+{
+    assert(x->owed);
+    x->owed = false;
+    if (x->expired || !x->connection || !x->http) {
+        if (body) {
+            str_done(body);
+        }
+        drop_headers(x);
+        if (!x->connection) {
+            exchange_free(x);
+        }
+        return;
+    }
+    exchange_answer(x, status, content_type, body);
+    wake(x);
+}
+
+static void error_body(struct str *s, const char *code, const char *text)
+{
+    struct json_out j;
+    json_out_init(&j, s);
+    json_begin_object(&j);
+    json_member_text(&j, "error", code);
+    json_member_text(&j, "error_description", text);
+    json_end_object(&j);
+    str_add_char(s, '\n');
+}
+
+static void set_header(struct http_exchange *x, const char *name, const char *value)
+{
+    assert(x->header_count < MAX_ANSWER_HEADERS);
+    x->headers[x->header_count].name = mem_text(name);
+    x->headers[x->header_count++].value = mem_text(value);
+}
+
+void http_add_header(struct http_exchange *x, const char *name, const char *value)
+{
+    if (strpbrk(value, "\r\n") || strpbrk(name, "\r\n")) {
+        abort(); /* a response that could be split is a bug that must not ship */
+    }
+    if (!x->expired && x->connection) {
+        set_header(x, name, value);
+    }
+}
+
+static void error_headers(struct http_exchange *x, unsigned retry_after)
+{
+    http_add_header(x, "Cache-Control", "no-store");
+    http_add_header(x, "X-Content-Type-Options", "nosniff");
+    if (retry_after > 0) {
+        struct str seconds = STR_INIT;
+        str_printf(&seconds, "%u", retry_after);
+        http_add_header(x, "Retry-After", str_z(&seconds));
+        str_done(&seconds);
+    }
+}
+
+void http_answer_error(struct http_exchange *x, int status, const char *code, const char *text, unsigned retry_after)
+{
+    struct str body = STR_INIT;
+    error_body(&body, code, text);
+    error_headers(x, retry_after);
+    http_answer(x, status, "application/json", &body);
+}
+
+/* The same before any handler has the exchange. */
+static void refuse(struct http_exchange *x, int status, const char *code, const char *text, bool close)
+{
+    struct str body = STR_INIT;
+    error_body(&body, code, text);
+    error_headers(x, status == 503 ? 1 : 0);
+    if (close) {
+        set_header(x, "Connection", "close");
+    }
+    exchange_answer(x, status, "application/json", &body);
+}
+
+static void expire(struct http_exchange *x, const char *text)
+{
+    drop_headers(x); /* the handler may have begun its own */
+    x->http->stats.deadlines++;
+    refuse(x, 503, "temporarily_unavailable", text, true);
+    x->expired = true;
+    wake(x);
+}
+
+void exchange_deadline(void *user)
+{
+    struct http *http = user;
+    uint64_t now = loop_now(http->loop);
+    while (http->first && http->first->due <= now) {
+        expire(http->first, "the bridge did not come to an answer in time; please try again");
+    }
+    if (http->first) {
+        timer_start(http->deadline, http->first->due - now);
+    }
+}
+
+void exchange_expire_all(struct http *http)
+{
+    while (http->first) {
+        struct http_exchange *x = http->first;
+        expire(x, "the bridge is stopping");
+    }
+}
+
+/* ---- the way in ---- */
+
+struct head {
+    struct gate_header headers[MAX_HEADERS];
+    size_t count;
+    bool too_many;
+};
+
+static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len, const char *value,
+                               size_t value_len)
+{
+    struct head *head = cls;
+    (void)kind;
+    if (head->count == MAX_HEADERS) {
+        head->too_many = true;
+        return MHD_NO;
+    }
+    head->headers[head->count++] = (struct gate_header){name, value ? value : "", name_len, value ? value_len : 0};
+    return MHD_YES;
+}
+
+static bool path_fits(const struct http_route *route, const char *path, const char **ret_tail)
+{
+    size_t len = strlen(route->path);
+    if (len > 1 && route->path[len - 1] == '*') {
+        if (strncmp(route->path, path, len - 1) != 0) {
+            return false;
+        }
+        *ret_tail = path + len - 1;
+        return true;
+    }
+    *ret_tail = "";
+    return strcmp(route->path, path) == 0;
+}
+
+static bool method_fits(const struct http_route *route, const char *method)
+{
+    return strcmp(route->method, method) == 0 || (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+/* Finds the row, or answers 404 or 405. */
+static bool find_route(struct http_exchange *x)
+{
+    const struct http_config *c = &x->http->config;
+    struct str allow = STR_INIT;
+    const char *tail = "";
+    for (size_t i = 0; i < c->route_count; i++) {
+        const struct http_route *r = &c->routes[i];
+        if (!(r->listeners & x->listener->kind) || !path_fits(r, x->target, &tail)) {
+            continue;
+        }
+        if (method_fits(r, x->method)) {
+            x->route = r;
+            x->tail = tail;
+            break;
+        }
+        str_printf(&allow, "%s%s", allow.len > 0 ? ", " : "", strcmp(r->method, "GET") == 0 ? "GET, HEAD" : r->method);
+    }
+    if (!x->route && allow.len > 0) {
+        http_add_header(x, "Allow", str_z(&allow));
+        refuse(x, 405, "method_not_allowed", "this path is not asked with this method; Allow says which", true);
+    } else if (!x->route) {
+        refuse(x, 404, "not_found", "there is nothing at this path", true);
+    }
+    str_done(&allow);
+    return x->route != NULL;
+}
+
+/* The local listener is for this house's browsers only: a foreign name is DNS rebinding, a forwarding header a tunnel.
+ */
+static bool local_allowed(struct http_exchange *x, const struct head *head)
+{
+    const char *host = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Host");
+    if (gate_forwarded(head->headers, head->count)) {
+        refuse(x, 403, "forbidden", "this came through a proxy; the local page is served directly only", true);
+        return false;
+    }
+    if (!gate_host_ours(host ? host : "", (const char *const *)x->listener->names)) {
+        refuse(x, 403, "forbidden",
+               "this is none of the bridge's own names; local.names in the configuration lists them", true);
+        return false;
+    }
+    return true;
+}
+
+/* Judges the head; false: an answer is there already. */
+static bool begin(struct http_exchange *x)
+{
+    struct head head;
+    head.count = 0;
+    head.too_many = false;
+    MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, collect, &head);
+    const char *wrong = head.too_many ? "too many headers" : gate_check(head.headers, head.count);
+    if (wrong && !(strcmp(wrong, "no Host") == 0 && x->listener->kind == HTTP_CONTROL)) {
+        x->http->stats.refused_by_gate++;
+        refuse(x, 400, "invalid_request", wrong, true);
+        return false;
+    }
+    if ((x->listener->kind == HTTP_LOCAL && !local_allowed(x, &head)) || !find_route(x)) {
+        return false;
+    }
+    const char *length = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Content-Length");
+    if (length && strtoull(length, NULL, 10) > x->route->max_body) {
+        refuse(x, 413, "too_large",
+               x->route->max_body > 0 ? "the body is longer than is accepted here" : "this request takes no body",
+               true);
+        return false;
+    }
+    return true;
+}
+
+static void hand_over(struct http_exchange *x)
+{
+    x->owed = true;
+    x->route->handle(x, x->http->config.contexts[x->route->context]);
+}
+
+static void answer_login(struct http_exchange *x, const char *text)
+{
+    http_add_header(x, "WWW-Authenticate", "Basic realm=\"lightbridge\", charset=\"UTF-8\"");
+    http_answer_error(x, 401, "unauthorized", text, 0);
+}
+
+static void login_done(void *token, bool ok)
+{
+    struct http_exchange *x = token;
+    if (!x->http || !ok) {
+        answer_login(x, "wrong account or password");
+        return;
+    }
+    x->route->handle(x, x->http->config.contexts[x->route->context]);
+}
+
+static void dispatch(struct http_exchange *x)
+{
+    const struct http_config *c = &x->http->config;
+    const char *password = NULL;
+    x->http->stats.requests++;
+    if (x->route->auth == HTTP_OPEN || x->listener->kind == HTTP_CONTROL) {
+        hand_over(x);
+        return;
+    }
+    const char *authorization = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Authorization");
+    x->owed = true;
+    if (!c->login || gate_basic(authorization, &x->credentials, &password) != 0) {
+        answer_login(x, "an account of this bridge is needed (lightbridge account add NAME)");
+        return;
+    }
+    c->login(c->login_user, str_z(&x->credentials), password, login_done, x);
+}
+
+/* Suspends it until its answer comes. */
+static enum MHD_Result wait(struct http_exchange *x)
+{
+    struct http *http = x->http;
+    x->due = loop_now(http->loop) + EXCHANGE_DEADLINE_MS;
+    x->waiting = true;
+    x->previous = http->last;
+    *(http->last ? &http->last->next : &http->first) = x;
+    http->last = x;
+    if (!timer_active(http->deadline)) {
+        timer_start(http->deadline, EXCHANGE_DEADLINE_MS);
+    }
+    x->suspended = true;
+    MHD_suspend_connection(x->connection);
+    return MHD_YES;
+}
+
+static enum MHD_Result send_answer(struct http_exchange *x)
+{
+    enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->status, x->response);
+    MHD_destroy_response(x->response);
+    x->response = NULL;
+    return result;
+}
+
+enum MHD_Result exchange_feed(struct http_exchange *x, struct listener *listener, struct MHD_Connection *connection,
+                              const char *method, const char *data, size_t *len)
+{
+    if (!x->begun) {
+        x->begun = true;
+        x->listener = listener;
+        x->kind = listener->kind;
+        x->is_tls = listener->certificate_file != NULL;
+        x->connection = connection;
+        size_t method_len = strlen(method);
+        memcpy(x->method, method, method_len < sizeof x->method ? method_len + 1 : 0);
+        return begin(x) ? MHD_YES : send_answer(x);
+    }
+    if (*len > 0) {
+        if (x->body.len + *len > x->route->max_body) {
+            x->too_large = true; /* no answer can be sent before the upload has ended: it is swallowed */
+        } else {
+            str_add(&x->body, data, *len);
+        }
+        *len = 0;
+        return MHD_YES;
+    }
+    if (x->too_large) {
+        refuse(x, 413, "too_large", "the body is longer than is accepted here", true);
+        x->too_large = false;
+    } else if (!x->response) {
+        dispatch(x);
+    }
+    return x->response ? send_answer(x) : wait(x);
+}
+
+/* ---- what handlers ask ---- */
+
+const char *http_method(const struct http_exchange *x)
+{
+    return x->method;
+}
+
+const char *http_path(const struct http_exchange *x)
+{
+    return x->target;
+}
+
+const char *http_tail(const struct http_exchange *x)
+{
+    return x->tail;
+}
+
+const char *http_raw_query(const struct http_exchange *x)
+{
+    return x->query;
+}
+
+const struct url_form *http_query(struct http_exchange *x, const char **ret_what)
+{
+    if (x->form_state == 0) {
+        x->form_state = url_form_parse(&x->form, x->query, strlen(x->query), &x->form_wrong) == 0 ? 1 : -1;
+    }
+    if (x->form_state < 0 && ret_what) {
+        *ret_what = x->form_wrong;
+    }
+    return x->form_state > 0 ? &x->form : NULL;
+}
+
+const char *http_header(const struct http_exchange *x, const char *name)
+{
+    return x->connection ? MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name) : NULL;
+}
+
+const char *http_cookie(const struct http_exchange *x, const char *name, size_t *ret_len)
+{
+    return gate_cookie(http_header(x, "Cookie"), name, ret_len);
+}
+
+const char *http_body(const struct http_exchange *x, size_t *ret_len)
+{
+    *ret_len = x->body.len;
+    return str_z(&x->body);
+}
+
+bool http_body_is(const struct http_exchange *x, const char *media_type)
+{
+    const char *type = http_header(x, "Content-Type");
+    size_t len = strlen(media_type);
+    return type && strncasecmp(type, media_type, len) == 0 && (type[len] == 0 || strchr("; \t", type[len]));
+}
+
+unsigned http_listener(const struct http_exchange *x)
+{
+    return x->kind;
+}
+
+bool http_is_tls(const struct http_exchange *x)
+{
+    return x->is_tls;
+}
+
+const char *http_source(const struct http_exchange *x)
+{
+    struct http_exchange *mutable = (struct http_exchange *)(void *)(uintptr_t)(const void *)x;
+    char text[INET6_ADDRSTRLEN];
+    const char *peer = NULL;
+    if (x->source.len > 0) {
+        return str_z(&x->source);
+    }
+    if (!x->connection || x->kind == HTTP_CONTROL) {
+        return NULL;
+    }
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (info && info->client_addr->sa_family == AF_INET) {
+        peer = inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr, text,
+                         sizeof text);
+    } else if (info && info->client_addr->sa_family == AF_INET6) {
+        peer = inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)info->client_addr)->sin6_addr, text,
+                         sizeof text);
+    }
+    gate_source(&mutable->source, peer, http_header(x, "X-Forwarded-For"), http_header(x, "Forwarded"),
+                (const char *const *)x->listener->trusted);
+    return x->source.len > 0 ? str_z(&x->source) : NULL;
+}
+
+void http_healthz(struct http_exchange *x, void *context)
+{
+    const struct http_health *health = context;
+    const char *trouble = health && health->trouble ? health->trouble(health->user) : NULL;
+    if (trouble && *trouble) {
+        http_answer_error(x, 503, "unwell", trouble, 30);
+        return;
+    }
+    struct str body = STR_INIT;
+    str_add_z(&body, "{\"status\":\"ok\"}\n");
+    http_add_header(x, "Cache-Control", "no-store");
+    http_answer(x, 200, "application/json", &body);
+}

@@ -1,0 +1,497 @@
+/* Listeners: sockets, libmicrohttpd's daemons on the loop, slow callers, changed certificates. */
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/secrets.h"
+#include "http/http_internal.h"
+
+#define CERTIFICATE_MAX 262144u
+
+/* ---- running libmicrohttpd ---- */
+
+static void arm(struct server *s)
+{
+    MHD_UNSIGNED_LONG_LONG ms = 0;
+    if (MHD_get_timeout(s->daemon, &ms) == MHD_YES) {
+        timer_start(s->timer, ms);
+    } else {
+        timer_stop(s->timer);
+    }
+}
+
+static void run(void *user)
+{
+    struct server *s = user;
+    MHD_run(s->daemon);
+    arm(s);
+}
+
+static void readable(void *user, int events)
+{
+    (void)events;
+    run(user);
+}
+
+static void server_free(struct server *s)
+{
+    watch_free(s->watch);
+    timer_free(s->timer);
+    if (s->daemon) {
+        if (!s->draining) {
+            (void)MHD_quiesce_daemon(s->daemon); /* or it would close the listener's socket with itself */
+        }
+        MHD_stop_daemon(s->daemon);
+    }
+    if (s->key.data) {
+        secrets_wipe(s->key.data, s->key.len);
+    }
+    str_done(&s->key);
+    str_done(&s->certificate);
+    free(s);
+}
+
+/* After a resume the epoll descriptor does not become readable: the daemons must be run before the loop sleeps. */
+void server_run_dirty(void *user)
+{
+    struct http *http = user;
+    while (http->dirty) {
+        http->dirty = false;
+        for (struct server *s = http->servers; s; s = s->next) {
+            run(s);
+        }
+    }
+}
+
+/* ---- slow callers ---- */
+
+/* libmicrohttpd's own timeout counts activity: a caller that sends a byte now and then would live for ever. */
+static void tick(void *user)
+{
+    struct http *http = user;
+    uint64_t now = loop_now(http->loop);
+    for (struct peer *p = http->peers; p; p = p->next) {
+        uint64_t limit = p->served && !p->in_request ? IDLE_MS : REQUEST_MS;
+        if (!p->busy && now - p->since > limit) {
+            (void)shutdown(p->fd, SHUT_RDWR);
+        }
+    }
+}
+
+/* Near the limit the oldest caller that has not asked anything yet makes room. */
+static void evict(struct http *http)
+{
+    struct peer *oldest = NULL;
+    if (http->stats.open_connections < MAX_CONNECTIONS * 9 / 10) {
+        return;
+    }
+    for (struct peer *p = http->peers; p; p = p->next) {
+        if (!p->busy && (!oldest || p->since < oldest->since)) {
+            oldest = p;
+        }
+    }
+    if (oldest) {
+        (void)shutdown(oldest->fd, SHUT_RDWR);
+    }
+}
+
+static void connection_changed(void *cls, struct MHD_Connection *connection, void **context,
+                               enum MHD_ConnectionNotificationCode code)
+{
+    struct server *s = cls;
+    struct http *http = s->listener->http;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        struct peer *p = mem_alloc(sizeof *p);
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        evict(http);
+        *p = (struct peer){.next = http->peers, .server = s, .fd = info->connect_fd, .since = loop_now(http->loop)};
+        if (p->next) {
+            p->next->previous = p;
+        }
+        http->peers = p;
+        http->stats.open_connections++;
+        if (!http->tick) {
+            http->tick = tick_new(http->loop, tick, http);
+        }
+        if (s->listener->certificate_file && loop_now(http->loop) - s->listener->looked_at >= RELOAD_MS) {
+            defer_call(http->reload);
+        }
+        *context = p;
+        return;
+    }
+    struct peer *p = *context;
+    *(p->previous ? &p->previous->next : &http->peers) = p->next;
+    if (p->next) {
+        p->next->previous = p->previous;
+    }
+    free(p);
+    http->stats.open_connections--;
+    if (!http->peers) {
+        tick_free(http->tick);
+        http->tick = NULL;
+        defer_call(http->reload); /* servers that only drain can be stopped now */
+    }
+}
+
+static struct peer *peer_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+/* ---- libmicrohttpd's callbacks ---- */
+
+static void *first_line(void *cls, const char *target, struct MHD_Connection *connection)
+{
+    struct server *s = cls;
+    struct peer *p = peer_of(connection);
+    if (p) {
+        p->in_request = true;
+        p->since = loop_now(s->listener->http->loop);
+    }
+    return exchange_new(s->listener->http, target);
+}
+
+static enum MHD_Result feed(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                            const char *version, const char *data, size_t *len, void **context)
+{
+    struct server *s = cls;
+    struct peer *p = peer_of(connection);
+    (void)url;
+    (void)version;
+    enum MHD_Result result = exchange_feed(*context, s->listener, connection, method, data, len);
+    if (p) {
+        p->busy = ((struct http_exchange *)*context)->waiting;
+    }
+    return result;
+}
+
+static void completed(void *cls, struct MHD_Connection *connection, void **context,
+                      enum MHD_RequestTerminationCode code)
+{
+    struct server *s = cls;
+    struct peer *p = peer_of(connection);
+    (void)code;
+    if (p) {
+        p->in_request = p->busy = false;
+        p->served = true;
+        p->since = loop_now(s->listener->http->loop);
+    }
+    if (*context) {
+        exchange_gone(*context);
+        *context = NULL;
+    }
+}
+
+static void mhd_log(void *cls, const char *format, va_list args)
+{
+    struct str s = STR_INIT;
+    (void)cls;
+    str_vprintf(&s, format, args);
+    while (s.len > 0 && s.data[s.len - 1] == '\n') {
+        s.data[--s.len] = 0;
+    }
+    log_debug("http", "%s", str_z(&s));
+    str_done(&s);
+}
+
+/* ---- starting one ---- */
+
+static int read_tls(struct server *s, struct str *why)
+{
+    struct listener *l = s->listener;
+    struct stat st;
+    int err = file_read(l->certificate_file, CERTIFICATE_MAX, &s->certificate);
+    if (err != 0) {
+        str_printf(why, "%s: %s", l->certificate_file, err_text(err));
+        return err;
+    }
+    err = file_read(l->key_file, CERTIFICATE_MAX, &s->key);
+    if (err != 0) {
+        str_printf(why, "%s: %s", l->key_file, err_text(err));
+        return err;
+    }
+    l->certificate_time = stat(l->certificate_file, &st) == 0 ? st.st_mtim : (struct timespec){0};
+    l->key_time = stat(l->key_file, &st) == 0 ? st.st_mtim : (struct timespec){0};
+    return 0;
+}
+
+static int server_start(struct listener *l, struct str *why)
+{
+    struct server *s = mem_alloc(sizeof *s);
+    unsigned flags =
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (l->certificate_file ? MHD_USE_TLS : 0);
+    struct MHD_OptionItem tls[] = {{MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}};
+    s->listener = l;
+    if (l->certificate_file) {
+        int err = read_tls(s, why);
+        if (err != 0) {
+            server_free(s);
+            return err;
+        }
+        tls[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, s->certificate.data};
+        tls[1] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, s->key.data};
+    }
+    s->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, feed, s, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET, l->fd,
+        MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, 60u,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 0,
+        MHD_OPTION_NOTIFY_COMPLETED, completed, s, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s,
+        MHD_OPTION_URI_LOG_CALLBACK, first_line, s, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+    if (!s->daemon) {
+        str_add_z(why, l->certificate_file ? "the listener cannot be started; do certificate and key belong together?"
+                                           : "the listener cannot be started");
+        server_free(s);
+        return ERR_INVALID;
+    }
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    s->timer = timer_new(l->http->loop, run, s);
+    s->watch = watch_new(l->http->loop, info->epoll_fd, WATCH_READ, readable, s);
+    s->next = l->http->servers;
+    l->http->servers = s;
+    return 0;
+}
+
+/* ---- certificates that change ---- */
+
+static bool same_time(const char *path, const struct timespec *time)
+{
+    struct stat st;
+    return stat(path, &st) != 0 || (st.st_mtim.tv_sec == time->tv_sec && st.st_mtim.tv_nsec == time->tv_nsec);
+}
+
+static void drain(struct listener *l)
+{
+    for (struct server *s = l->http->servers; s; s = s->next) {
+        if (s->listener == l && !s->draining) {
+            (void)MHD_quiesce_daemon(s->daemon); /* the socket stays open, for the next one */
+            s->draining = true;
+        }
+    }
+}
+
+static void reload_one(struct listener *l)
+{
+    struct str why = STR_INIT;
+    l->looked_at = loop_now(l->http->loop);
+    if (same_time(l->certificate_file, &l->certificate_time) && same_time(l->key_file, &l->key_time)) {
+        return;
+    }
+    struct server *before = l->http->servers;
+    if (server_start(l, &why) == 0) {
+        struct server *fresh = l->http->servers;
+        l->http->servers = before;
+        drain(l);
+        fresh->next = l->http->servers;
+        l->http->servers = fresh;
+        log_info("http", "%s has changed: new connections get the new certificate", l->certificate_file);
+    } else {
+        log_error("http", "the changed certificate is not taken, the old one stays: %s", str_z(&why));
+    }
+    str_done(&why);
+}
+
+static void reload(void *user)
+{
+    struct http *http = user;
+    for (struct listener *l = http->listeners; l; l = l->next) {
+        if (l->certificate_file && loop_now(http->loop) - l->looked_at >= RELOAD_MS) {
+            reload_one(l);
+        }
+    }
+    for (struct server **at = &http->servers; *at;) {
+        struct server *s = *at;
+        const union MHD_DaemonInfo *info =
+            s->draining ? MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS) : NULL;
+        if (info && info->num_connections == 0) {
+            *at = s->next;
+            server_free(s);
+        } else {
+            at = &s->next;
+        }
+    }
+}
+
+/* ---- sockets ---- */
+
+static int bind_unix(struct listener *l, const char *path, struct str *why)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    size_t len = strlen(path);
+    if (len >= sizeof to.sun_path) {
+        str_printf(why, "%s: longer than a socket's path may be", path);
+        return ERR_INVALID;
+    }
+    memcpy(to.sun_path, path, len);
+    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (l->fd >= 0 && connect(l->fd, (struct sockaddr *)&to, sizeof to) == 0) {
+        str_printf(why, "%s: another lightbridge is running", path);
+        return ERR_EXISTS;
+    }
+    (void)unlink(path); /* left by one that was killed */
+    mode_t before = umask(0117);
+    int bound = l->fd >= 0 ? bind(l->fd, (struct sockaddr *)&to, sizeof to) : -1;
+    int number = errno;
+    (void)umask(before);
+    if (bound != 0 || listen(l->fd, 64) != 0) {
+        str_printf(why, "%s: %s", path, strerror(bound != 0 ? number : errno));
+        return ERR_IO;
+    }
+    l->path = mem_text(path);
+    return 0;
+}
+
+static int bind_tcp(struct listener *l, const char *address, struct str *why)
+{
+    const char *colon = strrchr(address, ':');
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int on = 1;
+    struct sockaddr_storage bound;
+    socklen_t bound_len = sizeof bound;
+    bool six = address[0] == '[' && colon && colon > address + 1 && colon[-1] == ']';
+    char *host = colon ? mem_text_n(address + six, (size_t)(colon - address) - 2u * six) : mem_text("");
+    int failed = getaddrinfo(host, colon ? colon + 1 : "", &hints, &found);
+    free(host);
+    if (failed != 0) {
+        str_printf(why, "%s: is no address to listen on", address);
+        return ERR_INVALID;
+    }
+    l->fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool ok = l->fd >= 0 && setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+              bind(l->fd, found->ai_addr, found->ai_addrlen) == 0 && listen(l->fd, 511) == 0 &&
+              getsockname(l->fd, (struct sockaddr *)&bound, &bound_len) == 0;
+    freeaddrinfo(found);
+    if (!ok) {
+        str_printf(why, "%s: %s", address, strerror(errno));
+        return ERR_IO;
+    }
+    l->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&bound)->sin6_port
+                                                : ((struct sockaddr_in *)(void *)&bound)->sin_port);
+    return 0;
+}
+
+static char **copy_list(const char *const *list)
+{
+    size_t count = 0;
+    while (list && list[count]) {
+        count++;
+    }
+    char **copy = mem_array(count + 1, sizeof *copy);
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = mem_text(list[i]);
+    }
+    return copy;
+}
+
+static void free_list(char **list)
+{
+    for (char **p = list; p && *p; p++) {
+        free(*p);
+    }
+    free(list);
+}
+
+static void listener_free(struct listener *l)
+{
+    if (l->fd >= 0) {
+        close(l->fd);
+    }
+    if (l->path) {
+        (void)unlink(l->path);
+    }
+    free(l->path);
+    free_list(l->names);
+    free_list(l->trusted);
+    free(l->certificate_file);
+    free(l->key_file);
+    free(l);
+}
+
+int http_listen(struct http *http, const struct http_listen *listen, struct str *why)
+{
+    struct listener *l = mem_alloc(sizeof *l);
+    *l = (struct listener){.http = http,
+                           .kind = listen->listener,
+                           .fd = -1,
+                           .names = copy_list(listen->names),
+                           .trusted = copy_list(listen->trusted_proxies),
+                           .certificate_file = listen->tls ? mem_text(listen->tls->certificate_file) : NULL,
+                           .key_file = listen->tls ? mem_text(listen->tls->key_file) : NULL,
+                           .looked_at = loop_now(http->loop)};
+    int err = l->kind == HTTP_CONTROL ? bind_unix(l, listen->address, why) : bind_tcp(l, listen->address, why);
+    if (err == 0) {
+        err = server_start(l, why);
+    }
+    if (err != 0) {
+        listener_free(l);
+        return err;
+    }
+    l->next = http->listeners;
+    http->listeners = l;
+    return 0;
+}
+
+uint16_t http_port(const struct http *http, unsigned listener)
+{
+    for (const struct listener *l = http->listeners; l; l = l->next) {
+        if (l->kind == listener) {
+            return l->port;
+        }
+    }
+    return 0;
+}
+
+/* ---- the whole ---- */
+
+int http_new(struct loop *loop, const struct http_config *config, struct http **ret_http)
+{
+    struct http *http = mem_alloc(sizeof *http);
+    http->loop = loop;
+    http->config = *config;
+    http->hook = hook_new(loop, server_run_dirty, http);
+    http->deadline = timer_new(loop, exchange_deadline, http);
+    http->reload = defer_new(loop, reload, http);
+    *ret_http = http;
+    return 0;
+}
+
+void http_free(struct http *http)
+{
+    if (!http) {
+        return;
+    }
+    exchange_expire_all(http);
+    server_run_dirty(http);
+    while (http->servers) {
+        struct server *s = http->servers;
+        http->servers = s->next;
+        server_free(s);
+    }
+    while (http->listeners) {
+        struct listener *l = http->listeners;
+        http->listeners = l->next;
+        listener_free(l);
+    }
+    tick_free(http->tick);
+    hook_free(http->hook);
+    timer_free(http->deadline);
+    defer_free(http->reload);
+    free(http);
+}
+
+struct http_stats http_stats(const struct http *http)
+{
+    return http->stats;
+}

@@ -1,0 +1,305 @@
+/* The listeners over real sockets: raw requests in, bytes out. */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "base/secrets.h"
+#include "base/str.h"
+#include "http/http.h"
+#include "loop/loop.h"
+
+struct rig {
+    struct loop *loop;
+    struct http *http;
+    struct http_exchange *kept;
+    char socket[64];
+};
+
+static void echo(struct http_exchange *x, void *context)
+{
+    size_t len;
+    struct str body = STR_INIT;
+    const char *text = http_body(x, &len);
+    (void)context;
+    str_printf(&body, "%s %s|%s|%s|", http_method(x), http_path(x), http_raw_query(x), http_tail(x));
+    str_add(&body, text, len);
+    http_answer(x, 200, "text/plain", &body);
+}
+
+static void keep(struct http_exchange *x, void *context)
+{
+    ((struct rig *)context)->kept = x;
+}
+
+static void source(struct http_exchange *x, void *context)
+{
+    struct str body = STR_INIT;
+    const char *from = http_source(x);
+    (void)context;
+    str_add_z(&body, from ? from : "unknown");
+    http_answer(x, 200, "text/plain", &body);
+}
+
+static void login(void *user, const char *name, const char *password, void (*answer)(void *token, bool ok), void *token)
+{
+    (void)user;
+    answer(token, strcmp(name, "anna") == 0 && strcmp(password, "se:cret") == 0);
+}
+
+static const struct http_route routes[] = {
+    {"GET", "/echo", HTTP_PUBLIC | HTTP_CONTROL, HTTP_OPEN, 0, echo, 0},
+    {"POST", "/echo", HTTP_PUBLIC, HTTP_OPEN, 1000, echo, 0},
+    {"GET", "/tree/*", HTTP_PUBLIC, HTTP_OPEN, 0, echo, 0},
+    {"GET", "/keep", HTTP_PUBLIC, HTTP_OPEN, 0, keep, 0},
+    {"GET", "/source", HTTP_PUBLIC, HTTP_OPEN, 0, source, 0},
+    {"GET", "/", HTTP_LOCAL, HTTP_LOCAL_LOGIN, 0, echo, 0},
+};
+
+static int set_up(void **state)
+{
+    static const char *const names[] = {"gateway.home", NULL};
+    static const char *const proxies[] = {"127.0.0.1", NULL};
+    static void *contexts[1];
+    struct rig *rig = calloc(1, sizeof *rig);
+    struct str why = STR_INIT;
+    contexts[0] = rig;
+    secrets_init();
+    loop_new(&rig->loop);
+    http_new(rig->loop, &(struct http_config){routes, sizeof routes / sizeof routes[0], contexts, login, NULL},
+             &rig->http);
+    snprintf(rig->socket, sizeof rig->socket, "/tmp/lightbridge-http-test-%d.sock", (int)getpid());
+    assert_int_equal(
+        http_listen(rig->http, &(struct http_listen){HTTP_PUBLIC, "127.0.0.1:0", NULL, NULL, proxies}, &why), 0);
+    assert_int_equal(http_listen(rig->http, &(struct http_listen){HTTP_LOCAL, "127.0.0.1:0", NULL, names, NULL}, &why),
+                     0);
+    assert_int_equal(http_listen(rig->http, &(struct http_listen){HTTP_CONTROL, rig->socket, NULL, NULL, NULL}, &why),
+                     0);
+    *state = rig;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct rig *rig = *state;
+    http_free(rig->http);
+    if (rig->kept) {
+        http_answer_error(rig->kept, 200, "late", "", 0);
+    }
+    loop_free(rig->loop);
+    assert_int_not_equal(access(rig->socket, F_OK), 0);
+    free(rig);
+    return 0;
+}
+
+static int dial(uint16_t port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+/* Turns the loop until the far side closes or nothing has come for a while. */
+static void collect(struct rig *rig, int fd, struct str *got)
+{
+    char bytes[4096];
+    for (int quiet = 0; quiet < 30;) {
+        struct pollfd p = {fd, POLLIN, 0};
+        loop_turn(rig->loop, false);
+        if (poll(&p, 1, 2) > 0) {
+            ssize_t n = read(fd, bytes, sizeof bytes);
+            if (n <= 0) {
+                return;
+            }
+            str_add(got, bytes, (size_t)n);
+            quiet = 0;
+        } else {
+            quiet++;
+        }
+    }
+}
+
+static const char *ask(struct rig *rig, uint16_t port, const char *request, struct str *got)
+{
+    int fd = dial(port);
+    str_clear(got);
+    assert_int_equal(write(fd, request, strlen(request)), (ssize_t)strlen(request));
+    collect(rig, fd, got);
+    close(fd);
+    return str_z(got);
+}
+
+#define PUBLIC(request) ask(rig, http_port(rig->http, HTTP_PUBLIC), request, &got)
+#define LOCAL(request) ask(rig, http_port(rig->http, HTTP_LOCAL), request, &got)
+#define HAS(text, part) assert_non_null(strstr(text, part))
+
+static void test_routes(void **state)
+{
+    struct rig *rig = *state;
+    struct str got = STR_INIT;
+    HAS(PUBLIC("GET /echo?a=%2b+x HTTP/1.1\r\nHost: h\r\n\r\n"), "GET /echo|a=%2b+x||");
+    HAS(PUBLIC("GET /tree/a%2Fb HTTP/1.1\r\nHost: h\r\n\r\n"), "|a%2Fb|");
+    HAS(PUBLIC("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"), "||abc");
+    HAS(PUBLIC("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"), "||abc");
+    HAS(PUBLIC("HEAD /echo HTTP/1.1\r\nHost: h\r\n\r\n"), "200 OK");
+    assert_null(strstr(str_z(&got), "HEAD /echo"));
+    HAS(PUBLIC("GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n"), " 404 ");
+    HAS(PUBLIC("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), " 404 "); /* the local page is not on the public listener */
+    HAS(PUBLIC("PUT /echo HTTP/1.1\r\nHost: h\r\n\r\n"), " 405 ");
+    HAS(str_z(&got), "Allow: GET, HEAD, POST");
+    HAS(PUBLIC("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n"), " 413 ");
+    HAS(PUBLIC("GET /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx"), " 413 ");
+    str_done(&got);
+}
+
+static void test_gate(void **state)
+{
+    struct rig *rig = *state;
+    struct str got = STR_INIT;
+    HAS(PUBLIC("GET /echo HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n"), "more than one Host");
+    HAS(PUBLIC("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"), " 400 ");
+    HAS(PUBLIC("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        " 400 ");
+    HAS(PUBLIC("GET /echo HTTP/1.1\r\nHost: h\r\nBad Name: x\r\n\r\n"), " 400 ");
+    HAS(PUBLIC("GET /echo HTTP/1.1\r\n\r\n"), " 400 ");
+    assert_true(http_stats(rig->http).refused_by_gate >= 4);
+    str_done(&got);
+}
+
+static void test_keep_alive_and_later_answers(void **state)
+{
+    struct rig *rig = *state;
+    struct str got = STR_INIT;
+    const char *two = "GET /keep HTTP/1.1\r\nHost: h\r\n\r\nGET /echo?second HTTP/1.1\r\nHost: h\r\n\r\n";
+    int fd = dial(http_port(rig->http, HTTP_PUBLIC));
+    assert_int_equal(write(fd, two, strlen(two)), (ssize_t)strlen(two));
+    collect(rig, fd, &got);
+    assert_int_equal(got.len, 0);
+    assert_non_null(rig->kept);
+    struct str body = STR_INIT;
+    str_add_z(&body, "first");
+    http_answer(rig->kept, 200, "text/plain", &body);
+    rig->kept = NULL;
+    collect(rig, fd, &got);
+    HAS(str_z(&got), "first");
+    HAS(str_z(&got), "|second|");
+    assert_true(strstr(str_z(&got), "first") < strstr(str_z(&got), "|second|"));
+    close(fd);
+    str_done(&got);
+}
+
+static void test_caller_gone(void **state)
+{
+    struct rig *rig = *state;
+    struct str got = STR_INIT;
+    (void)PUBLIC("GET /keep HTTP/1.1\r\nHost: h\r\n\r\n"); /* closes without having got anything */
+    assert_non_null(rig->kept);
+    struct str body = STR_INIT;
+    str_add_z(&body, "nobody is there");
+    http_answer(rig->kept, 200, "text/plain", &body);
+    rig->kept = NULL;
+    HAS(PUBLIC("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n"), "200 OK");
+    str_done(&got);
+}
+
+/* The rest happens in tear_down: http_free answers 503 and the late answer is dropped. */
+static void test_freed_while_waiting(void **state)
+{
+    struct rig *rig = *state;
+    struct str got = STR_INIT;
+    int fd = dial(http_port(rig->http, HTTP_PUBLIC));
+    const char *request = "GET /keep HTTP/1.1\r\nHost: h\r\n\r\n";
+    assert_int_equal(write(fd, request, strlen(request)), (ssize_t)strlen(request));
+    collect(rig, fd, &got);
+    assert_non_null(rig->kept);
+    http_free(rig->http);
+    rig->http = NULL;
+    collect(rig, fd, &got);
+    HAS(str_z(&got), " 503 ");
+    close(fd);
+    str_done(&got);
+}
+
+static void test_local_rules(void **state)
+{
+    struct rig *rig = *state;
+    struct str got = STR_INIT;
+    HAS(LOCAL("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"), " 403 ");
+    HAS(LOCAL("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), " 401 ");
+    HAS(str_z(&got), "WWW-Authenticate: Basic");
+    HAS(LOCAL("GET / HTTP/1.1\r\nHost: localhost:8001\r\nAuthorization: Basic YW5uYTpzZTpjcmV0\r\n\r\n"), "200 OK");
+    HAS(LOCAL("GET / HTTP/1.1\r\nHost: gateway.home\r\nAuthorization: Basic YW5uYTpzZTpjcmV0\r\n\r\n"), "200 OK");
+    HAS(LOCAL("GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic YW5uYTp3cm9uZw==\r\n\r\n"), " 401 ");
+    HAS(LOCAL("GET / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 1.2.3.4\r\nAuthorization: Basic "
+              "YW5uYTpzZTpjcmV0\r\n\r\n"),
+        " 403 ");
+    HAS(LOCAL("GET /echo HTTP/1.1\r\nHost: localhost\r\n\r\n"), " 404 ");
+    str_done(&got);
+}
+
+static void test_source(void **state)
+{
+    struct rig *rig = *state;
+    struct str got = STR_INIT;
+    HAS(PUBLIC("GET /source HTTP/1.1\r\nHost: h\r\n\r\n"), "unknown");
+    HAS(PUBLIC("GET /source HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 6.6.6.6, 192.0.2.7\r\n\r\n"), "192.0.2.7");
+    HAS(PUBLIC("GET /source HTTP/1.1\r\nHost: h\r\nForwarded: for=\"[2001:db8::1]:99\";proto=https\r\n\r\n"),
+        "2001:db8::1");
+    str_done(&got);
+}
+
+static void test_control_socket(void **state)
+{
+    struct rig *rig = *state;
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    struct str got = STR_INIT;
+    struct str why = STR_INIT;
+    const char *request = "GET /echo HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    memcpy(to.sun_path, rig->socket, strlen(rig->socket));
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    assert_int_equal(write(fd, request, strlen(request)), (ssize_t)strlen(request));
+    collect(rig, fd, &got);
+    HAS(str_z(&got), "200 OK");
+    close(fd);
+    assert_int_equal(http_listen(rig->http, &(struct http_listen){HTTP_CONTROL, rig->socket, NULL, NULL, NULL}, &why),
+                     ERR_EXISTS);
+    HAS(str_z(&why), "another lightbridge is running");
+    str_done(&why);
+    str_done(&got);
+}
+
+static void test_fill(void **state)
+{
+    (void)state;
+    struct str out = STR_INIT;
+    const struct http_variable v[] = {{"a", "<&\"'>"}, {"raw", "<b>"}, {"none", NULL}, {"some", "1"}};
+    http_fill(&out, "{{a}}|{{{raw}}}|{{#none}}gone{{/none}}{{#some}}kept {{a}}{{/some}}.", v, 4);
+    assert_string_equal(str_z(&out), "&lt;&amp;&quot;&#39;&gt;|<b>|kept &lt;&amp;&quot;&#39;&gt;.");
+    str_done(&out);
+}
+
+#define WITH_RIG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_RIG(test_routes),       WITH_RIG(test_gate),
+        WITH_RIG(test_caller_gone),  WITH_RIG(test_keep_alive_and_later_answers),
+        WITH_RIG(test_local_rules),  WITH_RIG(test_freed_while_waiting),
+        WITH_RIG(test_source),       WITH_RIG(test_control_socket),
+        cmocka_unit_test(test_fill),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
