@@ -1,0 +1,32 @@
+/* What the files of this room share. */
+#ifndef LOCAL_LOCAL_INTERNAL_H
+#define LOCAL_LOCAL_INTERNAL_H
+
+#include "local/local.h"
+
+#include "base/json.h"
+#include "http/http.h"
+#include "hub/hub.h"
+#include "loop/loop.h"
+#include "oauth/oauth.h"
+#include "smartthings/smartthings.h"
+
+struct local {
+    struct loop *loop;
+    struct hub *hub;
+    struct oauth *oauth;
+    struct smartthings *smartthings;
+    const struct http *http;
+    struct local_sources sources;
+    uint64_t started; /* loop ms */
+    int64_t started_wall_ms;
+};
+
+/* The control API's documents (control.c), also for the answers of light.c. */
+void control_put_light(struct json_out *j, const struct light *light);
+/* Answers with an error of the control API that fits `err`. */
+void control_answer_error(struct http_exchange *x, int err, const char *text);
+/* Parses the body; NULL: an error was answered. The caller frees with json_free. */
+struct json *control_body(struct http_exchange *x);
+
+#endif
