@@ -156,8 +156,12 @@ static void finish(struct hub *hub, struct request_id id, int result, enum basis
     light->in_flight--;
     if (result == 0) {
         light->unanswered = 0;
+        if (!light->has_availability) {
+            event_reach(light, LIGHT_REACH_ONLINE); /* what answers is there; a write-only lamp never says more */
+        }
         if (basis != BASIS_REPORTED) {
             /* Nobody will say it better: an optimistic or write-only lamp is what it was told to be. */
+            light->heard_at = loop_wall_ms();
             event_changed(light, light_merge(&light->reported, &b->entries[place].patch));
         }
     } else if (result != ERR_ENDED && result != ERR_CANCELLED) {
@@ -209,15 +213,13 @@ void command_end_light(struct light *light, int result, const char *why)
 void command_end_all(struct hub *hub)
 {
     struct batch *b;
+    hub->stopping = true;
     while ((b = hub->first_batch)) {
-        for (size_t i = 0; i < b->count && b == hub->first_batch; i++) {
+        for (size_t i = 0; i < b->count && !b->ready; i++) {
             give_up(hub, b, i, ERR_CANCELLED, "the bridge is stopping");
         }
-        if (b == hub->first_batch) {
-            batch_ready(hub, b); /* cannot be: each pending entry has a request */
-        }
     }
-    command_deliver(hub);
+    command_deliver(hub); /* what is asked from inside is answered there too: nothing starts any more */
 }
 
 static void arm(struct hub *hub)
@@ -267,6 +269,10 @@ static void apply(struct hub *hub, struct batch *b, size_t place)
 /* What can be said without asking the lamp: 0 where it must be asked. */
 static int judge(struct light *light, struct light_state *patch, const char **ret_why)
 {
+    if (light->hub->stopping) {
+        *ret_why = "the bridge is stopping";
+        return ERR_CANCELLED;
+    }
     if (light->removed) {
         *ret_why = "it was removed";
         return ERR_ENDED;

@@ -15,7 +15,7 @@
 
 struct loop;
 struct fetch;
-struct driver;      /* one running instance of a driver, the hub's */
+struct driver;       /* one running instance of a driver, the hub's */
 struct driver_light; /* one light as its driver sees it, the hub's */
 
 /* Names a request without a pointer: late or double completions are recognised by number. */
@@ -35,7 +35,7 @@ struct driver_announcement {
     /* Permanent hardware address with endpoint, unique within the driver *kind*: "0x00158d0001234567",
        "0x00158d0001234567/l2", "group/home/3". The light's id is derived from it. */
     const char *address;
-    const char *name; /* what the far side calls it; the user may give another */
+    const char *name;                           /* what the far side calls it; the user may give another */
     const char *manufacturer, *model, *version; /* NULL if unknown */
     const char *where;                          /* where it lives now, for people: "mqtt/home zigbee2mqtt/Kitchen" */
     const char *room;                           /* a suggestion, NULL if none */
@@ -44,21 +44,23 @@ struct driver_announcement {
 };
 
 struct driver_ops {
-    const char *kind;     /* "mqtt": part of the light ids, permanent */
-    size_t driver_size;   /* private struct of an instance; the hub allocates it zeroed before start */
-    size_t light_size;    /* private struct of a light; zeroed before attach */
+    const char *kind;   /* "mqtt": part of the light ids, permanent */
+    size_t driver_size; /* private struct of an instance; the hub allocates it zeroed before start */
+    size_t light_size;  /* private struct of a light; zeroed before attach */
 
     /* Starts an instance. `config` is the driver's own struct and outlives the instance. May announce lights
        from inside. Returns 0 or ERR_*: then nothing is left running, and `stop` is not called. A far side that is not
        there is no error: keep trying, with backoff and jitter. */
     int (*start)(struct driver *driver, void *self, const void *config);
-    /* Ends it: no callback of any library comes afterwards, requests under way need no request_done (the hub ends them). */
+    /* Ends it: no callback of any library comes afterwards, requests under way need no request_done (the hub ends
+     * them). */
     void (*stop)(struct driver *driver, void *self);
 
     /* The light was announced and is now the driver's to serve; `light` stays valid until detach. Called from
        inside driver_announce, once per light and run. May ask the far side for the state. */
     void (*attach)(void *self, struct driver_light *light, void *light_self);
-    /* The light is withdrawn, forgotten or the instance stops. Requests for it were ended by the hub before. Must not call back. */
+    /* The light is withdrawn, forgotten or the instance stops. Requests for it were ended by the hub before. Must not
+     * call back. */
     void (*detach)(void *self, struct driver_light *light, void *light_self);
 
     /* Sends a command. `patch` is resolved and clamped: only members the light can do; if it has more than off, `on` is
@@ -68,7 +70,8 @@ struct driver_ops {
                   const struct light_state *patch, uint32_t transition_ms);
     /* Asks the lamp for its state, if the protocol can; the answer is a driver_report. NULL: cannot. */
     void (*refresh)(void *self, struct driver_light *light, void *light_self);
-    /* The hub has given this request up (deadline, light gone): forget it. No request_done is needed; one is ignored. */
+    /* The hub has given this request up (deadline, light gone): forget it. No request_done is needed; one is ignored.
+     */
     void (*cancel)(void *self, struct driver_light *light, void *light_self, struct request_id request);
     /* Looks for lights anew. NULL: the driver is told by its far side. */
     void (*discover)(void *self);
@@ -79,21 +82,23 @@ struct driver_ops {
 /* ---- what a driver calls ---- */
 
 struct loop *driver_loop(struct driver *driver);
-struct fetch *driver_fetch(struct driver *driver); /* NULL in tests that have none */
+struct fetch *driver_fetch(struct driver *driver);    /* NULL in tests that have none */
 const char *driver_name(const struct driver *driver); /* "mqtt/home": for logs */
 /* 16 hex digits that are this installation's for good: for client ids that must not clash. */
 const char *driver_installation(const struct driver *driver);
 
 /* A light exists (first time, again, or changed in name, profile or place). Returns the light, NULL where the
    user has the light forgotten for good or a cap is reached. Idempotent: announcing the same again is free and
-   makes no event. A tombstone is lifted: a lamp that re-joins is the same light. If the light is served by another instance of the
-   same kind, it moves here. */
+   makes no event. A tombstone is lifted: a lamp that re-joins is the same light. If the light is served by another
+   instance of the same kind, it moves here. */
 struct driver_light *driver_announce(struct driver *driver, const struct driver_announcement *announcement);
-/* The light is gone from the far side for good (removed from the network, not merely offline): detach is called, a tombstone stays. */
+/* The light is gone from the far side for good (removed from the network, not merely offline): detach is called, a
+ * tombstone stays. */
 void driver_withdraw(struct driver_light *light);
 void *driver_light_self(struct driver_light *light); /* its private struct */
 const char *driver_light_address(const struct driver_light *light);
-/* Iterates this instance's lights in no order; start with NULL. Withdrawing the one returned is allowed after fetching its next. */
+/* Iterates this instance's lights in no order; start with NULL. Withdrawing the one returned is allowed after fetching
+ * its next. */
 struct driver_light *driver_next_light(struct driver *driver, struct driver_light *after);
 
 /* What the lamp said: the hand on the wall switch and the echo of our own command by the same door. Unknown members are
@@ -110,7 +115,8 @@ void request_done(struct driver *driver, struct request_id request, int result, 
 void driver_secret_put(struct driver *driver, const char *key, const void *bytes, size_t len); /* len 0 removes */
 const void *driver_secret_get(struct driver *driver, const char *key, size_t *ret_len);        /* NULL if none */
 
-/* Counts a message that could not be understood and logs it once per topic or sender: `from` and `what` may be hostile text. */
+/* Counts a message that could not be understood and logs it once per topic or sender: `from` and `what` may be hostile
+ * text. */
 void driver_garbage(struct driver *driver, const char *from, const char *what);
 
 #endif

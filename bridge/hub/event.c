@@ -122,16 +122,11 @@ void event_reach(struct light *light, enum light_reach reach)
 
 /* ---- transitions ---- */
 
-static void arm_holds(struct hub *hub)
+static void arm_holds(struct hub *hub, uint64_t due)
 {
     uint64_t now = loop_now(hub->loop);
-    uint64_t due = UINT64_MAX;
-    for (struct light *l = hub->first_hold; l; l = l->next_hold) {
-        due = l->hold_until < due ? l->hold_until : due;
-    }
-    if (due == UINT64_MAX) {
-        timer_stop(hub->holds);
-    } else {
+    if (!timer_active(hub->holds) || due < hub->holds_due) {
+        hub->holds_due = due;
         timer_start(hub->holds, due > now ? due - now : 0);
     }
 }
@@ -148,16 +143,18 @@ void event_hold(struct light *light, uint32_t transition_ms)
     }
     /* A command without a transition ends one that runs. */
     light->hold_until = loop_now(hub->loop) + (transition_ms > 0 ? transition_ms + HOLD_GRACE_MS : 0);
-    arm_holds(hub);
+    arm_holds(hub, light->hold_until);
 }
 
 void event_holds_due(void *user)
 {
     struct hub *hub = user;
     uint64_t now = loop_now(hub->loop);
+    uint64_t due = UINT64_MAX;
     for (struct light **at = &hub->first_hold; *at;) {
         struct light *light = *at;
         if (light->hold_until > now) {
+            due = light->hold_until < due ? light->hold_until : due;
             at = &light->next_hold;
             continue;
         }
@@ -168,7 +165,9 @@ void event_holds_due(void *user)
         }
         light->held = 0;
     }
-    arm_holds(hub);
+    if (due != UINT64_MAX) {
+        arm_holds(hub, due);
+    }
 }
 
 void event_changed(struct light *light, uint32_t changed)

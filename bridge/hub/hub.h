@@ -40,7 +40,7 @@ void hub_driver_status(struct hub *hub, void (*each)(void *user, const char *nam
 /* ---- lights ---- */
 
 struct light_info {
-    const char *id; /* permanent */
+    const char *id;          /* permanent */
     const char *name, *room; /* the user's or else the far side's; room may be "" */
     const char *driver;      /* instance that serves it, "" while none has announced it */
     const char *address, *where;
@@ -54,20 +54,22 @@ struct light_info {
     int64_t heard_at; /* wall ms of the last report, 0 never */
 };
 
-size_t hub_light_count(const struct hub *hub); /* with tombstones */
+size_t hub_light_count(const struct hub *hub);             /* with tombstones */
 struct light *hub_light_at(struct hub *hub, size_t index); /* stable order: by birth */
 struct light *hub_light_find(struct hub *hub, const char *id);
 /* By id or, failing that, by name (exact, then ignoring case). ERR_NOT_FOUND; ERR_INVALID when a name fits several. */
 int hub_light_lookup(struct hub *hub, const char *name_or_id, struct light **ret_light);
 void hub_light_info(const struct light *light, struct light_info *ret_info); /* texts borrowed, until the next turn */
 
-/* The user's settings; NULL leaves as it is, "" goes back to the far side's. Durable when `done` comes (may be NULL). */
+/* The user's settings; NULL leaves as it is, "" goes back to the far side's. Durable when `done` comes (may be NULL).
+ */
 struct hub_edit {
     const char *name, *room;
     int expose; /* -1 leaves, 0, 1 */
 };
 int hub_light_edit(struct hub *hub, struct light *light, const struct hub_edit *edit,
-                   void (*done)(void *user, int result), void *user); /* ERR_INVALID: not UTF-8, control bytes, too long */
+                   void (*done)(void *user, int result),
+                   void *user); /* ERR_INVALID: not UTF-8, control bytes, too long */
 /* Forgets a light: tombstone, hidden until its driver announces it anew. */
 int hub_light_forget(struct hub *hub, struct light *light, void (*done)(void *user, int result), void *user);
 
@@ -75,24 +77,28 @@ int hub_light_forget(struct hub *hub, struct light *light, void (*done)(void *us
 
 struct hub_command {
     struct light *light;
-    struct light_state patch; /* as asked; the hub resolves and clamps it. Out-of-range values were refused at the edge. */
+    struct light_state
+        patch; /* as asked; the hub resolves and clamps it. Out-of-range values were refused at the edge. */
     uint32_t transition_ms;
 };
 
 struct hub_result {
     struct light *light;
-    int result; /* 0, ERR_TIMEOUT, ERR_OFFLINE, ERR_ENDED (removed), ERR_UNSUPPORTED, ERR_REJECTED, ERR_IO, ERR_CANCELLED */
+    int result; /* 0, ERR_TIMEOUT, ERR_OFFLINE, ERR_ENDED (removed), ERR_UNSUPPORTED, ERR_REJECTED, ERR_IO,
+                   ERR_CANCELLED */
     enum basis basis;
-    struct light_state state; /* the state to answer with: reported, overlaid by the command where the basis is not REPORTED */
-    const char *why;          /* for people, "" when result is 0; valid in the callback */
+    struct light_state
+        state;       /* the state to answer with: reported, overlaid by the command where the basis is not REPORTED */
+    const char *why; /* for people, "" when result is 0; valid in the callback */
 };
 
 typedef void hub_done_fn(void *user, const struct hub_result *results, size_t count);
 
-/* Commands in their order; several for one light become one patch and one result (at its first place). One driver `apply`
-   each, all under one deadline. `done` comes once, never from inside this call (deferred), when the last light has answered.
-   A light known to be offline is answered ERR_OFFLINE at once, but the command is still sent once as a probe if its protocol has no
-   availability. The user pointer must stay valid until done; hub_free ends it with ERR_CANCELLED. */
+/* Commands in their order; several for one light become one patch and one result (at its first place). One driver
+   `apply` each, all under one deadline. `done` comes once, never from inside this call (deferred), when the last light
+   has answered. A light known to be offline is answered ERR_OFFLINE at once, but the command is still sent once as a
+   probe if its protocol has no availability. The user pointer must stay valid until done; hub_free ends it with
+   ERR_CANCELLED. */
 void hub_apply(struct hub *hub, const struct hub_command *commands, size_t count, hub_done_fn *done, void *user);
 void hub_refresh(struct hub *hub, struct light *light);
 

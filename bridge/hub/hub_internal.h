@@ -114,7 +114,8 @@ struct hub {
     struct timer *deadline, *holds, *save;
     struct light *first_event, *last_event, *first_hold, *first_dirty;
     struct defer *deliver, *save_now;
-    bool delivering;
+    bool delivering, stopping;
+    uint64_t holds_due; /* when the timer of the holds fires, if it runs */
     struct hub_listener *listeners;
     struct hub_stats stats;
 };
@@ -152,6 +153,8 @@ void keep_state(struct light *light); /* within seconds: no write per change */
 void keep_due(void *user);
 void keep_rows_due(void *user);
 void keep_flush(struct hub *hub);
+/* The light's row in a batch, for what changes columns of it: it may not be in the store yet. */
+void keep_add_row(struct store_batch *batch, const struct light *light);
 
 /* secret.c */
 int secret_load(struct hub *hub);

@@ -102,7 +102,7 @@ static const char *const state_sql =
     "UPDATE lights SET state_has = ?2, state_on = ?3, state_level = ?4, state_kelvin = ?5, state_hue = ?6, "
     "state_saturation = ?7, state_mode = ?8, state_at = nullif(?9, 0) WHERE id = ?1";
 
-static void add_row(struct store_batch *batch, const struct light *l)
+void keep_add_row(struct store_batch *batch, const struct light *l)
 {
     store_batch_add(batch, row_sql, "tttitttiiiiii", l->id, l->kind, l->address, (int64_t)l->profile.kind,
                     l->far_name ? l->far_name : l->address, l->manufacturer, l->model, l->version,
@@ -155,7 +155,7 @@ static void save(struct hub *hub, bool states)
             bool state = states && light->state_dirty;
             light->in_dirty = false;
             if (row) {
-                add_row(batch, light);
+                keep_add_row(batch, light);
             }
             if (state) {
                 add_state(batch, light);
@@ -199,7 +199,7 @@ void keep_flush(struct hub *hub)
     size_t count = 0;
     for (struct light *l = hub->first_dirty; l; l = l->next_dirty) {
         if (l->row_dirty) {
-            add_row(batch, l);
+            keep_add_row(batch, l);
             count++;
         }
         if (l->state_dirty) {

@@ -391,6 +391,7 @@ static void edit_committed(void *user, int result)
     }
     if (result == 0 && edit->forget) {
         remove_light(light, "it was forgotten");
+        keep_row(light); /* it may have been announced again while the store wrote */
     } else if (result == 0) {
         bool before = registry_exposed(light);
         if (edit->name) {
@@ -443,6 +444,7 @@ int hub_light_edit(struct hub *hub, struct light *light, const struct hub_edit *
                           .done = done,
                           .user = user};
     struct store_batch *batch = store_batch_new();
+    keep_add_row(batch, light);
     if (change->name) {
         store_batch_add(batch, "UPDATE lights SET user_name = nullif(?1, '') WHERE id = ?2", "tt", change->name,
                         light->id);
@@ -467,6 +469,7 @@ int hub_light_forget(struct hub *hub, struct light *light, void (*done)(void *us
     *edit = (struct edit){
         .line = lifeline_hold(hub), .light = light, .expose = -1, .forget = true, .done = done, .user = user};
     struct store_batch *batch = store_batch_new();
+    keep_add_row(batch, light);
     store_batch_add(batch, "UPDATE lights SET removed_at = ?1, state_has = 0, state_at = NULL WHERE id = ?2", "it",
                     loop_wall_ms(), light->id);
     store_submit(hub->store, batch, edit_committed, edit);

@@ -157,7 +157,7 @@ int light_command_resolve(struct light_state *command, const struct light_profil
 {
     const uint32_t can = profile->can;
     uint32_t asked = command->has & ~(uint32_t)LIGHT_MODE;
-    /* A lamp without on/off is switched by its level; one without a level takes a level as on or off. */
+    /* A lamp without on/off is switched by its level. */
     if (asked & ~(can | ((can & LIGHT_LEVEL) ? (uint32_t)LIGHT_ON : 0u))) {
         return ERR_UNSUPPORTED;
     }
