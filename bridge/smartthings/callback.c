@@ -192,6 +192,9 @@ static void settled(struct link *link, int result, struct callback_row *failed)
     } else {
         callback_resume(link);
     }
+    if (link->row.state == SMARTTHINGS_GRANTED) {
+        link->token_refused = false;
+    }
     if (link->row.state == SMARTTHINGS_GRANTED && !link->unsaved) {
         oauth_link_confirmed(link->st->oauth, link->oauth);
     }
@@ -218,7 +221,6 @@ static void got_tokens(struct link *link, const struct schema_answer *answer)
     row.started_ms = 0;
     row.attempts = 0;
     link->token_failures = 0;
-    link->token_refused = false;
     link->error_ms = 0;
     str_clear(&link->error);
     if (first) {

@@ -120,6 +120,10 @@ void delivery_schedule(struct link *link)
     if (!link->post_timer) {
         link->post_timer = timer_new(link->st->loop, due, link);
     }
+    if (timer_active(link->post_timer) && link->post_at == at) {
+        return; /* a storm of reports must not set a timer for each */
+    }
+    link->post_at = at;
     uint64_t now = loop_now(link->st->loop);
     timer_start(link->post_timer, at > now ? at - now : 0);
 }

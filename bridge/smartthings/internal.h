@@ -18,9 +18,9 @@
 
 struct lamp {
     struct light *light;
-    struct str description; /* device_describe; empty: not exposed, or not made yet */
-    bool described;
-    uint32_t mark; /* of the request that named it last: finds duplicates */
+    struct str description;    /* device_describe; empty: not exposed, or not made yet */
+    bool described, announced; /* announced: its coming has been told to the links */
+    uint32_t mark;             /* of the request that named it last: finds duplicates */
 };
 struct lamps {
     struct hub *hub;
@@ -71,6 +71,7 @@ struct link {
     struct outbox outbox;
     struct fetch_call *post;
     struct timer *post_timer;
+    uint64_t post_at; /* when it is set to go off */
     unsigned post_failures;
     char post_request_id[REQUEST_ID_SIZE]; /* kept over a retry */
     char post_token_tag[9];                /* prefix of the token the POST went with */

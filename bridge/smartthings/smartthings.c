@@ -35,7 +35,8 @@ int64_t wall_or_0(void)
     return now >= SENSIBLE_WALL_MS ? now : 0;
 }
 
-/* A light's place in discovery changed. Returns whether it is listed now and was not before. */
+/* A light's place in discovery changed. Returns whether it is listed now and was not before: by the events, because a
+   discovery between the announcement and its event may have described it already. */
 static bool relisted(struct smartthings *st, uint32_t lamp, bool *ret_differs)
 {
     struct lamp *l = &st->lamps.list[lamp];
@@ -44,8 +45,10 @@ static bool relisted(struct smartthings *st, uint32_t lamp, bool *ret_differs)
     l->description = STR_INIT;
     lamps_changed(&st->lamps, lamp);
     const struct str *now = lamps_description(&st->lamps, lamp);
-    *ret_differs = !known || before.len != now->len || (now->len > 0 && memcmp(before.data, now->data, now->len) != 0);
-    bool is_new = (!known || before.len == 0) && now->len > 0;
+    bool is_new = now->len > 0 && !l->announced;
+    *ret_differs =
+        is_new || !known || before.len != now->len || (now->len > 0 && memcmp(before.data, now->data, now->len) != 0);
+    l->announced = now->len > 0;
     str_done(&before);
     return is_new;
 }
@@ -71,9 +74,7 @@ static void heard(void *user, const struct hub_event *event)
         if (listing && differs) {
             outbox_list(&link->outbox, lamp, is_new, now);
         }
-        if (!listing || event->kind == HUB_EVENT_REMOVED) {
-            outbox_touch(&link->outbox, lamp, now);
-        }
+        outbox_touch(&link->outbox, lamp, now);
         if (!link->post) {
             delivery_schedule(link);
         }
@@ -104,7 +105,7 @@ int smartthings_new(struct loop *loop, struct store *store, struct fetch *fetch,
     }
     lamps_init(&st->lamps, hub);
     for (uint32_t i = 0; i < st->lamps.count; i++) {
-        lamps_description(&st->lamps, i);
+        st->lamps.list[i].announced = lamps_description(&st->lamps, i)->len > 0;
     }
     int result = link_load(st);
     if (result != 0) {

@@ -36,7 +36,8 @@ struct smartthings_config {
 
 /* Loads the callback side of every living link. A link whose token request was under way when the last run ended
    has it repeated at once; every link with a token is told the full state of all lights after a moment.
-   Free it before fetch, hub and store; oauth must end no link after that. */
+   Make it before drivers are started, so that the lights they bring are told of. Free it before fetch, hub and store;
+   oauth must end no link after that. */
 int smartthings_new(struct loop *loop, struct store *store, struct fetch *fetch, struct hub *hub, struct oauth *oauth,
                     const struct smartthings_config *config, struct smartthings **ret_smartthings);
 void smartthings_free(struct smartthings *st); /* requests under way get 503 */
