@@ -335,6 +335,7 @@ static void remove_light(struct light *light, const char *why)
     light->heard_at = 0; /* re-joined, it is a lamp of which nothing was heard yet */
     light->reported.has = 0;
     event_add(light, HUB_EVENT_REMOVED, 0);
+    light->events &= ~(1u << HUB_EVENT_STATE | 1u << HUB_EVENT_REACH); /* of what is gone there is no more news */
 }
 
 void driver_withdraw(struct driver_light *driver_light)
