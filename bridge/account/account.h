@@ -1,0 +1,33 @@
+/* The OAuth endpoints and their pages: HTTP on one side, oauth/ on the other.
+
+   GET  /oauth/authorize  checks the request (RFC 6749 4.1.1) and shows the login
+   POST /oauth/login      shows the consent
+   POST /oauth/consent    303 to the client with code and state, or with access_denied
+   POST /oauth/token      RFC 6749 4.1.3, 6; errors as 5.2
+
+   `state` goes back byte for byte: the raw bytes of the query are kept here and copied into the Location header. No
+   scripts, no cookies but one that binds the forms to the browser which asked. */
+#ifndef ACCOUNT_ACCOUNT_H
+#define ACCOUNT_ACCOUNT_H
+
+struct loop;
+struct oauth;
+struct http_exchange;
+struct account;
+
+struct account_config {
+    const char *public_url; /* the public origin, NULL if not configured; https makes the cookie Secure */
+};
+
+int account_new(struct loop *loop, struct oauth *oauth, const struct account_config *config,
+                struct account **ret_account);
+/* Requests under way are answered with 503. Free it before the oauth. */
+void account_free(struct account *account);
+
+/* Handlers; context is the struct account. */
+void account_authorize(struct http_exchange *exchange, void *context);
+void account_login(struct http_exchange *exchange, void *context);
+void account_consent(struct http_exchange *exchange, void *context);
+void account_token(struct http_exchange *exchange, void *context);
+
+#endif

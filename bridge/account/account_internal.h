@@ -1,0 +1,71 @@
+/* What the files of this room share. */
+#ifndef ACCOUNT_ACCOUNT_INTERNAL_H
+#define ACCOUNT_ACCOUNT_INTERNAL_H
+
+#include "account/account.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "http/http.h"
+#include "loop/loop.h"
+#include "oauth/oauth.h"
+
+#define PENDING_MAX 256u              /* people who are linking at once */
+#define PENDING_LIFE_MS (10u * 60000) /* from the authorize request to the last form */
+#define TOKEN_CHARS 22u               /* 16 random bytes as base64url */
+#define SCOPE_MAX 512u
+
+enum pending_step { STEP_LOGIN, STEP_CONSENT, STEP_ISSUING, STEP_DONE };
+
+/* One authorization on its way through the pages. */
+struct pending {
+    struct pending *next;
+    enum pending_step step;
+    char id[TOKEN_CHARS + 1];     /* in the forms; another one after the login */
+    char cookie[TOKEN_CHARS + 1]; /* of the browser that asked */
+    const struct oauth_client *client;
+    char *redirect_uri, *scope;
+    char *state; /* raw bytes of the query, NULL: none was sent */
+    size_t state_len;
+    char *account;       /* from the login on */
+    struct str location; /* once it is done: where a second press of the button goes, too */
+    uint64_t since;
+    struct waiter *waiters; /* exchanges that wait for the code */
+};
+
+struct waiter {
+    struct waiter *next;
+    struct http_exchange *x;
+};
+
+struct account {
+    struct loop *loop;
+    struct oauth *oauth;
+    bool secure; /* the public URL is https */
+    struct pending *pendings;
+    size_t count;
+};
+
+/* pending.c */
+/* A new one; the oldest makes room. */
+struct pending *pending_new(struct account *account);
+/* NULL: no such one, of another browser, or too old. */
+struct pending *pending_find(struct account *account, const char *id, const char *cookie, size_t cookie_len);
+void pending_rename(struct pending *p);
+void pending_free_all(struct account *account);
+/* redirect_uri?name=value[&state=raw] */
+void pending_location(const struct pending *p, const char *name, const char *value, struct str *out);
+
+/* page.c */
+void page_error(struct http_exchange *x, int status, const char *title, const char *text, unsigned retry_after);
+void page_login(struct http_exchange *x, const struct pending *p, int status, const char *name, const char *error,
+                unsigned retry_after);
+void page_consent(struct http_exchange *x, const struct pending *p);
+void page_redirect(struct http_exchange *x, const char *location);
+/* The store being unwell is nobody's fault who asks: 503. */
+void page_unwell(struct http_exchange *x, int err);
+
+#endif

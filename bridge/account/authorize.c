@@ -1,0 +1,337 @@
+/* The three pages: authorize, login, consent. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "account/account_internal.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/secrets.h"
+#include "base/url.h"
+
+#define COOKIE "lightbridge_link"
+
+int account_new(struct loop *loop, struct oauth *oauth, const struct account_config *config,
+                struct account **ret_account)
+{
+    struct account *account = mem_alloc(sizeof *account);
+    account->loop = loop;
+    account->oauth = oauth;
+    account->secure = config->public_url && strncmp(config->public_url, "https://", 8) == 0;
+    *ret_account = account;
+    return 0;
+}
+
+void account_free(struct account *account)
+{
+    if (account) {
+        pending_free_all(account);
+        free(account);
+    }
+}
+
+/* ---- authorize ---- */
+
+static void refuse_client(struct http_exchange *x, const char *id)
+{
+    struct str text = STR_INIT;
+    if (id) {
+        str_printf(
+            &text,
+            "The app says that it is \"%s\", and the bridge knows no such client. In the bridge's configuration it is "
+            "smartthings.client_id; in SmartThings' developer console it is the client id of account linking. Both "
+            "must "
+            "be the same.",
+            id);
+    } else {
+        str_add_z(&text, "The app did not say who it is: client_id is missing in its request.");
+    }
+    page_error(x, 400, "This link cannot be made", str_z(&text), 0);
+    str_done(&text);
+}
+
+static void refuse_redirect(struct http_exchange *x, const struct oauth_client *client, const char *got)
+{
+    struct str text = STR_INIT;
+    str_printf(&text, "The app asks to be sent to %s, which is not among the addresses that the bridge knows for it: ",
+               got ? got : "no address at all (redirect_uri is missing)");
+    for (const char *const *uri = oauth_client_redirects(client); *uri; uri++) {
+        str_printf(&text, "%s%s", uri == oauth_client_redirects(client) ? "" : ", ", *uri);
+    }
+    str_add_z(&text, ". The list is smartthings.redirect_uris in the configuration.");
+    page_error(x, 400, "This link cannot be made", str_z(&text), 0);
+    str_done(&text);
+}
+
+/* What the client did wrong it is told at its own address (RFC 6749 4.1.2.1); NULL: all is right. */
+static const char *client_error(const struct url_form *query)
+{
+    const char *type = url_form_value(query, "response_type");
+    const char *scope = url_form_value(query, "scope");
+    if (!type) {
+        return "invalid_request";
+    }
+    if (strcmp(type, "code") != 0) {
+        return "unsupported_response_type";
+    }
+    return scope && strlen(scope) > SCOPE_MAX ? "invalid_scope" : NULL;
+}
+
+static void set_cookie(const struct account *account, struct http_exchange *x, const struct pending *p)
+{
+    struct str s = STR_INIT;
+    str_printf(&s, COOKIE "=%s; Path=/oauth; Max-Age=600; HttpOnly; SameSite=Lax%s", p->cookie,
+               account->secure || http_is_tls(x) ? "; Secure" : "");
+    http_add_header(x, "Set-Cookie", str_z(&s));
+    str_done(&s);
+}
+
+/* A second tab of the same browser keeps the cookie of the first, or the first could not go on. */
+static void keep_cookie(struct http_exchange *x, struct pending *p)
+{
+    size_t len = 0;
+    uint8_t bytes[16];
+    size_t bytes_len = 0;
+    const char *cookie = http_cookie(x, COOKIE, &len);
+    if (cookie && len == TOKEN_CHARS && secrets_base64url_decode(cookie, len, bytes, sizeof bytes, &bytes_len) == 0 &&
+        bytes_len == sizeof bytes) {
+        memcpy(p->cookie, cookie, len);
+    }
+}
+
+static struct pending *begin(struct account *account, struct http_exchange *x, const struct oauth_client *client,
+                             const struct url_form *query)
+{
+    struct pending *p = pending_new(account);
+    const struct url_field *state = url_form_field(query, "state");
+    const char *scope = url_form_value(query, "scope");
+    keep_cookie(x, p);
+    p->client = client;
+    p->redirect_uri = mem_text(url_form_value(query, "redirect_uri"));
+    p->scope = mem_text(scope && strlen(scope) <= SCOPE_MAX ? scope : "");
+    if (state) {
+        p->state = mem_text_n(state->raw, state->raw_len);
+        p->state_len = state->raw_len;
+    }
+    return p;
+}
+
+void account_authorize(struct http_exchange *x, void *context)
+{
+    struct account *account = context;
+    const char *what = NULL;
+    const struct url_form *query = http_query(x, &what);
+    if (!query) {
+        struct str text = STR_INIT;
+        str_printf(&text, "The app's request cannot be read: %s.", what ? what : "it is malformed");
+        page_error(x, 400, "This link cannot be made", str_z(&text), 0);
+        str_done(&text);
+        return;
+    }
+    const char *id = url_form_value(query, "client_id");
+    const struct oauth_client *client = id ? oauth_client_find(account->oauth, id) : NULL;
+    const char *redirect = url_form_value(query, "redirect_uri");
+    const struct url_field *state = url_form_field(query, "state");
+    if (!client) {
+        refuse_client(x, id);
+        return;
+    }
+    if (!redirect || !oauth_client_redirect_ok(client, redirect)) {
+        refuse_redirect(x, client, redirect);
+        return;
+    }
+    if (state && state->raw_len > OAUTH_STATE_MAX) {
+        page_error(x, 400, "This link cannot be made", "The app's state is longer than 4096 bytes.", 0);
+        return;
+    }
+    int err = oauth_trouble(account->oauth);
+    if (err != 0) {
+        page_unwell(x, err);
+        return;
+    }
+    struct pending *p = begin(account, x, client, query);
+    const char *error = client_error(query);
+    if (error) {
+        struct str location = STR_INIT;
+        pending_location(p, "error", error, &location);
+        p->step = STEP_DONE;
+        log_warn("account", "%s asked for authorization wrongly: %s", id, error);
+        page_redirect(x, str_z(&location));
+        str_done(&location);
+        return;
+    }
+    set_cookie(account, x, p);
+    if (oauth_account_count(account->oauth) == 0) {
+        page_error(x, 503, "There is no account yet",
+                   "Make one on the bridge with: lightbridge account add NAME. Then start linking again.", 0);
+        return;
+    }
+    page_login(x, p, 200, "", NULL, 0);
+}
+
+/* ---- forms ---- */
+
+static bool read_form(struct http_exchange *x, struct url_form *form)
+{
+    size_t len;
+    const char *what = NULL;
+    const char *body = http_body(x, &len);
+    if (http_body_is(x, "application/x-www-form-urlencoded") && url_form_parse(form, body, len, &what) == 0) {
+        return true;
+    }
+    page_error(x, 400, "This form cannot be read", what ? what : "It is not what this page sends.", 0);
+    return false;
+}
+
+static struct pending *find_pending(struct account *account, struct http_exchange *x, const struct url_form *form)
+{
+    size_t len = 0;
+    const char *cookie = http_cookie(x, COOKIE, &len);
+    struct pending *p = pending_find(account, url_form_value(form, "request"), cookie, len);
+    if (!p) {
+        page_error(
+            x, 400, "This page is too old",
+            cookie ? "Linking was not finished within ten minutes, or this page was left open from an earlier try. "
+                     "Please go back to the app and start again."
+                   : "This browser did not send the page's cookie. Please allow cookies for this page, go back to the "
+                     "app and start again.",
+            0);
+    }
+    return p;
+}
+
+/* ---- login ---- */
+
+struct login {
+    struct account *account;
+    struct http_exchange *x;
+    char id[TOKEN_CHARS + 1], cookie[TOKEN_CHARS + 1];
+    char *name;
+};
+
+static void logged_in(void *user, int result)
+{
+    struct login *l = user;
+    struct pending *p = pending_find(l->account, l->id, l->cookie, TOKEN_CHARS);
+    if (!p || p->step != STEP_LOGIN) {
+        page_error(l->x, 400, "This page is too old", "Please go back to the app and start again.", 0);
+    } else if (result == 0) {
+        p->account = l->name;
+        l->name = NULL;
+        p->step = STEP_CONSENT;
+        pending_rename(p); /* whoever knew the form before the login knows nothing now */
+        page_consent(l->x, p);
+    } else if (result == ERR_DENIED) {
+        page_login(l->x, p, 403, l->name, "Wrong account or password.", 0);
+    } else if (result == ERR_BUSY) {
+        page_login(l->x, p, 503, l->name, "Too many are logging in right now. Please try again in a few seconds.", 5);
+    } else {
+        page_unwell(l->x, result);
+    }
+    free(l->name);
+    free(l);
+}
+
+void account_login(struct http_exchange *x, void *context)
+{
+    struct account *account = context;
+    struct url_form form = {0};
+    if (!read_form(x, &form)) {
+        url_form_done(&form);
+        return;
+    }
+    struct pending *p = find_pending(account, x, &form);
+    const char *name = url_form_value(&form, "username");
+    const char *password = url_form_value(&form, "password");
+    if (p && p->step != STEP_LOGIN) {
+        /* The browser's back button: the login is done already. */
+        page_error(x, 400, "You are logged in already", "Please go on with the newest page, or start again in the app.",
+                   0);
+    } else if (p && (!name || !*name || !password || !*password)) {
+        page_login(x, p, 400, name ? name : "", "Please fill in both fields.", 0);
+    } else if (p) {
+        struct login *l = mem_alloc(sizeof *l);
+        *l = (struct login){.account = account, .x = x, .name = mem_text(name)};
+        memcpy(l->id, p->id, sizeof l->id);
+        memcpy(l->cookie, p->cookie, sizeof l->cookie);
+        oauth_login(account->oauth, name, password, logged_in, l);
+    }
+    url_form_done(&form);
+}
+
+/* ---- consent ---- */
+
+struct issue {
+    struct account *account;
+    struct pending *pending; /* stays: a pending that is issuing is not thrown out */
+};
+
+static void issued(void *user, int result, const char *code, struct oauth_link *link)
+{
+    struct issue *i = user;
+    struct pending *p = i->pending;
+    (void)link;
+    if (result == 0) {
+        p->step = STEP_DONE;
+        pending_location(p, "code", code, &p->location);
+    } else {
+        p->step = STEP_CONSENT; /* nothing was written: Allow may be pressed again */
+        log_error("account", "no code could be issued: %s", err_text(result));
+    }
+    while (p->waiters) {
+        struct waiter *w = p->waiters;
+        p->waiters = w->next;
+        if (result == 0) {
+            page_redirect(w->x, str_z(&p->location));
+        } else if (result == ERR_NOT_FOUND) {
+            page_error(w->x, 400, "This account is gone", "It was removed while you were linking.", 0);
+        } else if (result == ERR_TOO_LARGE) {
+            page_error(w->x, 503, "Too many links", "The bridge holds as many links as it can; unlink some.", 0);
+        } else {
+            page_unwell(w->x, result);
+        }
+        free(w);
+    }
+    free(i);
+}
+
+static void allow(struct account *account, struct pending *p, struct http_exchange *x)
+{
+    struct waiter *w = mem_alloc(sizeof *w);
+    *w = (struct waiter){p->waiters, x};
+    p->waiters = w;
+    if (p->step == STEP_ISSUING) {
+        return; /* pressed twice: both get the one code */
+    }
+    struct issue *i = mem_alloc(sizeof *i);
+    *i = (struct issue){account, p};
+    p->step = STEP_ISSUING;
+    oauth_issue_code(account->oauth, p->client, p->account, p->redirect_uri, p->scope, issued, i);
+}
+
+void account_consent(struct http_exchange *x, void *context)
+{
+    struct account *account = context;
+    struct url_form form = {0};
+    struct pending *p = NULL;
+    if (read_form(x, &form)) {
+        p = find_pending(account, x, &form);
+    }
+    const char *decision = p ? url_form_value(&form, "decision") : NULL;
+    if (p && p->step == STEP_LOGIN) {
+        page_login(x, p, 400, "", "Please log in first.", 0);
+    } else if (p && p->step == STEP_DONE && p->location.len > 0) {
+        page_redirect(x, str_z(&p->location));
+    } else if (decision && strcmp(decision, "allow") == 0) {
+        allow(account, p, x);
+    } else if (p && p->step == STEP_ISSUING) {
+        allow(account, p, x); /* it cannot be taken back any more: the answer is the code's */
+    } else if (decision && strcmp(decision, "deny") == 0) {
+        p->step = STEP_DONE;
+        pending_location(p, "error", "access_denied", &p->location);
+        page_redirect(x, str_z(&p->location));
+    } else if (p) {
+        page_consent(x, p);
+    }
+    url_form_done(&form);
+}

@@ -1,0 +1,108 @@
+/* The pages a person sees while linking: made for a phone's web view, readable on every path. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "account/account_internal.h"
+#include "base/err.h"
+#include "base/url.h"
+
+static const char error_template[] =
+    "<main>\n<div class=\"card\">\n<h1>{{title}}</h1>\n<p>{{text}}</p>\n</div>\n</main>\n";
+
+static const char login_template[] =
+    "<main>\n<div class=\"card\">\n<h1>Log in to link your lights</h1>\n"
+    "<p>{{client}} asks to see and to drive the lights of this house. Log in with an account of this bridge.</p>\n"
+    "{{#error}}<p class=\"error\" role=\"alert\">{{error}}</p>\n{{/error}}"
+    "<form method=\"post\" action=\"/oauth/login\">\n"
+    "<input type=\"hidden\" name=\"request\" value=\"{{request}}\">\n"
+    "<label for=\"username\">Account</label>\n"
+    "<input type=\"text\" id=\"username\" name=\"username\" value=\"{{name}}\" maxlength=\"64\" required "
+    "autocomplete=\"username\" autocapitalize=\"none\" autocorrect=\"off\" spellcheck=\"false\">\n"
+    "<label for=\"password\">Password</label>\n"
+    "<input type=\"password\" id=\"password\" name=\"password\" maxlength=\"1024\" required "
+    "autocomplete=\"current-password\">\n"
+    "<button type=\"submit\">Log in</button>\n</form>\n</div>\n</main>\n";
+
+static const char consent_template[] =
+    "<main>\n<div class=\"card\">\n<h1>Allow {{client}}?</h1>\n"
+    "<p>You are logged in as <strong>{{account}}</strong>. If you allow it, {{client}} can:</p>\n"
+    "<ul><li>see the lights that are exposed to it, and their state</li><li>switch, dim and colour them</li>"
+    "<li>be told when they change</li></ul>\n"
+    "<p class=\"small\">You will be sent back to <code>{{origin}}</code>. The link can be ended at any time, in the "
+    "app "
+    "or with <code>lightbridge unlink</code>.</p>\n"
+    "<form method=\"post\" action=\"/oauth/consent\">\n"
+    "<input type=\"hidden\" name=\"request\" value=\"{{request}}\">\n"
+    "<button type=\"submit\" name=\"decision\" value=\"allow\">Allow</button>\n"
+    "<button type=\"submit\" name=\"decision\" value=\"deny\" class=\"quiet\">Do not allow</button>\n"
+    "</form>\n</div>\n</main>\n";
+
+#define FILL(out, template, variables) http_fill(out, template, variables, sizeof variables / sizeof variables[0])
+
+static void retry_header(struct http_exchange *x, unsigned retry_after)
+{
+    if (retry_after > 0) {
+        struct str seconds = STR_INIT;
+        str_printf(&seconds, "%u", retry_after);
+        http_add_header(x, "Retry-After", str_z(&seconds));
+        str_done(&seconds);
+    }
+}
+
+void page_error(struct http_exchange *x, int status, const char *title, const char *text, unsigned retry_after)
+{
+    struct str body = STR_INIT;
+    const struct http_variable v[] = {{"title", title}, {"text", text}};
+    FILL(&body, error_template, v);
+    retry_header(x, retry_after);
+    http_answer_page(x, status, title, &body, NULL);
+}
+
+void page_unwell(struct http_exchange *x, int err)
+{
+    struct str text = STR_INIT;
+    str_printf(
+        &text,
+        "The bridge cannot do this now: %s. Nothing is lost and existing links stay; whoever looks after the bridge "
+        "finds the reason in its log. Please try again in a minute.",
+        err_text(err));
+    page_error(x, 503, "Please try again", str_z(&text), 60);
+    str_done(&text);
+}
+
+void page_login(struct http_exchange *x, const struct pending *p, int status, const char *name, const char *error,
+                unsigned retry_after)
+{
+    struct str body = STR_INIT;
+    const struct http_variable v[] = {
+        {"client", oauth_client_name(p->client)}, {"request", p->id}, {"name", name}, {"error", error}};
+    FILL(&body, login_template, v);
+    retry_header(x, retry_after);
+    http_answer_page(x, status, "Log in", &body, NULL);
+}
+
+void page_consent(struct http_exchange *x, const struct pending *p)
+{
+    struct str body = STR_INIT;
+    struct str origin = STR_INIT;
+    struct url url;
+    if (url_parse(p->redirect_uri, &url) == 0) {
+        url_origin(&origin, &url);
+    }
+    const struct http_variable v[] = {{"client", oauth_client_name(p->client)},
+                                      {"request", p->id},
+                                      {"account", p->account},
+                                      {"origin", str_z(&origin)}};
+    FILL(&body, consent_template, v);
+    /* Chromium follows the redirect that answers a form only where form-action names its target. */
+    http_answer_page(x, 200, "Allow access", &body, origin.len > 0 ? str_z(&origin) : NULL);
+    str_done(&origin);
+}
+
+void page_redirect(struct http_exchange *x, const char *location)
+{
+    http_add_header(x, "Location", location);
+    http_add_header(x, "Cache-Control", "no-store");
+    http_add_header(x, "Referrer-Policy", "no-referrer");
+    http_answer(x, 303, NULL, NULL); /* a 307 would post the form, password and all, to the client */
+}

@@ -1,0 +1,108 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "account/account_internal.h"
+#include "base/mem.h"
+#include "base/secrets.h"
+#include "base/url.h"
+
+static void draw(char to[TOKEN_CHARS + 1])
+{
+    struct str s = STR_INIT;
+    secrets_random_text(&s, 16);
+    memcpy(to, s.data, TOKEN_CHARS + 1);
+    str_done(&s);
+}
+
+void pending_rename(struct pending *p)
+{
+    draw(p->id);
+}
+
+static void pending_free(struct pending *p)
+{
+    while (p->waiters) { /* only at the end of the program: a pending with waiters is never thrown out */
+        struct waiter *w = p->waiters;
+        p->waiters = w->next;
+        page_error(w->x, 503, "Please try again", "The bridge is stopping.", 10);
+        free(w);
+    }
+    free(p->redirect_uri);
+    free(p->scope);
+    free(p->state);
+    free(p->account);
+    str_done(&p->location);
+    free(p);
+}
+
+/* Throws out what is too old, and with `one_more` the oldest where the table is full. The list is by age, newest first.
+ */
+static void tidy(struct account *account, bool one_more)
+{
+    uint64_t now = loop_now(account->loop);
+    struct pending **oldest = NULL;
+    for (struct pending **at = &account->pendings; *at;) {
+        struct pending *p = *at;
+        if (now - p->since > PENDING_LIFE_MS && p->step != STEP_ISSUING) {
+            *at = p->next;
+            account->count--;
+            pending_free(p);
+        } else {
+            oldest = p->step == STEP_ISSUING ? oldest : at;
+            at = &p->next;
+        }
+    }
+    if (one_more && account->count >= PENDING_MAX && oldest) {
+        struct pending *p = *oldest;
+        *oldest = p->next;
+        account->count--;
+        pending_free(p);
+    }
+}
+
+struct pending *pending_new(struct account *account)
+{
+    tidy(account, true);
+    struct pending *p = mem_alloc(sizeof *p);
+    draw(p->id);
+    draw(p->cookie);
+    p->since = loop_now(account->loop);
+    p->next = account->pendings;
+    account->pendings = p;
+    account->count++;
+    return p;
+}
+
+struct pending *pending_find(struct account *account, const char *id, const char *cookie, size_t cookie_len)
+{
+    tidy(account, false);
+    for (struct pending *p = account->pendings; p; p = p->next) {
+        if (id && cookie && strlen(id) == TOKEN_CHARS && cookie_len == TOKEN_CHARS &&
+            secrets_equal(p->id, id, TOKEN_CHARS) && secrets_equal(p->cookie, cookie, TOKEN_CHARS)) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+void pending_free_all(struct account *account)
+{
+    while (account->pendings) {
+        struct pending *p = account->pendings;
+        account->pendings = p->next;
+        pending_free(p);
+    }
+}
+
+void pending_location(const struct pending *p, const char *name, const char *value, struct str *out)
+{
+    str_add_z(out, p->redirect_uri);
+    str_add_char(out, strchr(p->redirect_uri, '?') ? '&' : '?');
+    str_add_z(out, name);
+    str_add_char(out, '=');
+    url_encode(out, value, strlen(value));
+    if (p->state) {
+        str_add_z(out, "&state=");
+        url_copy_query_value(out, p->state, p->state_len);
+    }
+}

@@ -1,0 +1,209 @@
+/* POST /oauth/token: RFC 6749 2.3.1, 4.1.3, 5, 6. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "account/account_internal.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/secrets.h"
+#include "base/url.h"
+#include "http/gate.h"
+
+#define RETRY_AFTER_S 30u
+
+/* ---- who asks ---- */
+
+struct credentials {
+    struct str memory; /* of Basic's */
+    const char *id, *secret;
+    bool basic;
+};
+
+/* 2.3.1: Basic's two parts are form-encoded; many clients do not do that. The plain reading is tried where the decoded
+   one fails. */
+static int authenticate(struct account *account, const struct credentials *c, const struct oauth_client **ret_client)
+{
+    struct str id = STR_INIT;
+    struct str secret = STR_INIT;
+    int err = oauth_client_authenticate(account->oauth, c->id, c->secret, ret_client);
+    if (err == ERR_DENIED && c->basic && url_decode(&id, c->id, strlen(c->id), true) == 0 &&
+        url_decode(&secret, c->secret, strlen(c->secret), true) == 0) {
+        err = oauth_client_authenticate(account->oauth, str_z(&id), str_z(&secret), ret_client);
+    }
+    if (secret.data) {
+        secrets_wipe(secret.data, secret.len);
+    }
+    str_done(&secret);
+    str_done(&id);
+    return err;
+}
+
+static void invalid_request(struct http_exchange *x, const char *text)
+{
+    http_add_header(x, "Pragma", "no-cache");
+    http_answer_error(x, 400, "invalid_request", text, 0);
+}
+
+static void invalid_client(struct http_exchange *x, const char *text)
+{
+    http_add_header(x, "WWW-Authenticate", "Basic realm=\"lightbridge\"");
+    http_answer_error(x, 401, "invalid_client", text, 0);
+}
+
+/* Reads the credentials from where they are; false: an error was answered. */
+static bool find_credentials(struct http_exchange *x, const struct url_form *form, struct credentials *c)
+{
+    const char *authorization = http_header(x, "Authorization");
+    const char *form_id = url_form_value(form, "client_id");
+    const char *form_secret = url_form_value(form, "client_secret");
+    if (authorization) {
+        if (gate_basic(authorization, &c->memory, &c->secret) != 0) {
+            invalid_client(x, "the Authorization header is not HTTP Basic with client_id and client_secret");
+            return false;
+        }
+        c->basic = true;
+        c->id = str_z(&c->memory);
+        if (form_secret) {
+            invalid_request(x,
+                            "the client is authenticated twice, by header and by form; use one of them (RFC 6749 2.3)");
+            return false;
+        }
+        if (form_id && strcmp(form_id, c->id) != 0) {
+            invalid_request(x, "client_id in the form and in the Authorization header differ");
+            return false;
+        }
+        return true;
+    }
+    if (!form_id || !form_secret) {
+        invalid_client(x, !form_id ? "client_id is missing: send it with client_secret by HTTP Basic or in the form"
+                                   : "client_secret is missing: send it by HTTP Basic or in the form");
+        return false;
+    }
+    c->id = form_id;
+    c->secret = form_secret;
+    return true;
+}
+
+/* ---- answers ---- */
+
+struct asked {
+    struct account *account;
+    struct http_exchange *x;
+};
+
+static bool is_callers_fault(int result)
+{
+    return result == ERR_DENIED || result == ERR_EXPIRED || result == ERR_ENDED || result == ERR_INVALID;
+}
+
+static void answer_tokens(void *user, int result, const struct oauth_tokens *tokens)
+{
+    struct asked *a = user;
+    struct str body = STR_INIT;
+    struct json_out j;
+    if (is_callers_fault(result)) {
+        const char *why = oauth_refusal(a->account->oauth);
+        http_add_header(a->x, "Pragma", "no-cache");
+        http_answer_error(a->x, 400, "invalid_grant", *why ? why : err_text(result), 0);
+    } else if (result != 0) {
+        /* Never invalid_grant for a trouble of our own: the cloud would drop the link. */
+        http_answer_error(a->x, 503, "temporarily_unavailable", err_text(result), RETRY_AFTER_S);
+    } else {
+        json_out_init(&j, &body);
+        json_begin_object(&j);
+        json_member_text(&j, "access_token", tokens->access);
+        json_member_text(&j, "token_type", "Bearer");
+        json_member_int(&j, "expires_in", tokens->expires_in);
+        json_member_text(&j, "refresh_token", tokens->refresh);
+        if (tokens->scope && *tokens->scope) {
+            json_member_text(&j, "scope", tokens->scope);
+        }
+        json_end_object(&j);
+        http_add_header(a->x, "Cache-Control", "no-store");
+        http_add_header(a->x, "Pragma", "no-cache");
+        http_answer(a->x, 200, "application/json", &body);
+    }
+    free(a);
+}
+
+/* ---- grants ---- */
+
+static void by_code(struct asked *a, const struct oauth_client *client, const struct url_form *form)
+{
+    oauth_redeem(a->account->oauth, client, url_form_value(form, "code"), url_form_value(form, "redirect_uri"),
+                 url_form_value(form, "code_verifier"), answer_tokens, a);
+}
+
+static void by_refresh_token(struct asked *a, const struct oauth_client *client, const struct url_form *form)
+{
+    oauth_refresh(a->account->oauth, client, url_form_value(form, "refresh_token"), answer_tokens, a);
+}
+
+static const struct {
+    const char *grant_type, *needs, *missing;
+    void (*run)(struct asked *a, const struct oauth_client *client, const struct url_form *form);
+} grants[] = {
+    {"authorization_code", "code", "code is missing", by_code},
+    {"refresh_token", "refresh_token", "refresh_token is missing", by_refresh_token},
+};
+
+static void grant(struct account *account, struct http_exchange *x, const struct oauth_client *client,
+                  const struct url_form *form)
+{
+    const char *type = url_form_value(form, "grant_type");
+    if (!type) {
+        invalid_request(x, "grant_type is missing; right would be authorization_code or refresh_token");
+        return;
+    }
+    for (size_t i = 0; i < sizeof grants / sizeof grants[0]; i++) {
+        if (strcmp(grants[i].grant_type, type) != 0) {
+            continue;
+        }
+        if (!url_form_value(form, grants[i].needs)) {
+            invalid_request(x, grants[i].missing);
+            return;
+        }
+        struct asked *a = mem_alloc(sizeof *a);
+        *a = (struct asked){account, x};
+        grants[i].run(a, client, form);
+        return;
+    }
+    http_answer_error(x, 400, "unsupported_grant_type", "right would be authorization_code or refresh_token", 0);
+}
+
+void account_token(struct http_exchange *x, void *context)
+{
+    struct account *account = context;
+    struct url_form form = {0};
+    struct credentials c = {0};
+    const struct oauth_client *client = NULL;
+    const char *what = NULL;
+    size_t len;
+    const char *body = http_body(x, &len);
+    if (!http_body_is(x, "application/x-www-form-urlencoded")) {
+        invalid_request(x, "the body must be application/x-www-form-urlencoded (RFC 6749 4.1.3)");
+    } else if (url_form_parse(&form, body, len, &what) != 0) {
+        struct str text = STR_INIT;
+        str_printf(&text, "the form cannot be read: %s", what);
+        invalid_request(x, str_z(&text));
+        str_done(&text);
+    } else if (find_credentials(x, &form, &c)) {
+        int err = authenticate(account, &c, &client);
+        if (err == ERR_DENIED) {
+            invalid_client(
+                x, "client_id or client_secret is not what the bridge has; compare smartthings.client_id and the "
+                   "secret file with the developer console");
+        } else if (err != 0) {
+            http_answer_error(x, 503, "temporarily_unavailable", err_text(err), RETRY_AFTER_S);
+        } else {
+            grant(account, x, client, &form);
+        }
+    }
+    if (c.memory.data) {
+        secrets_wipe(c.memory.data, c.memory.len);
+    }
+    str_done(&c.memory);
+    url_form_done(&form);
+}
