@@ -31,33 +31,45 @@ struct oauth_link; /* one account linked to one client; opaque; valid until oaut
 /* A client from the configuration; texts outlive the oauth. */
 struct oauth_client_config {
     const char *id;
-    const char *secret; /* NULL: no token can be obtained, and the log says so */
-    const char *display_name; /* "SmartThings" */
+    const char *secret;               /* NULL: no token can be obtained, and the log says so */
+    const char *display_name;         /* "SmartThings" */
     const char *const *redirect_uris; /* NULL-terminated */
-    bool send_iss; /* RFC 9207; off for SmartThings */
+    bool send_iss;                    /* RFC 9207; off for SmartThings */
 };
 
 struct oauth_config {
-    const uint8_t *key; /* SECRETS_KEY_SIZE bytes: the installation's, or NULL where it is lost: then every token is ERR_LOST */
+    const uint8_t
+        *key; /* SECRETS_KEY_SIZE bytes: the installation's, or NULL where it is lost: then every token is ERR_LOST */
     const struct oauth_client_config *clients;
     size_t client_count;
     struct secrets_cost cost;
 };
 
+/* Loads accounts and links. A store that is unwell, or rows that make no sense, give a working oauth that answers
+   oauth_trouble's code for whatever it does not know; errors are of memory and threads only. */
 int oauth_new(struct loop *loop, struct store *store, const struct oauth_config *config, struct oauth **ret_oauth);
+/* What has not been answered yet is answered with ERR_CANCELLED, from inside. Before store_close or after it. */
 void oauth_free(struct oauth *oauth);
+/* 0, or why unknown tokens, codes and names cannot be judged: ERR_LOST, ERR_CORRUPT, ERR_NEWER. A full disk is none. */
+int oauth_trouble(const struct oauth *oauth);
 /* 8 bytes derived from the installation's key; how the whole program names this bridge. */
 void oauth_bridge_id(const uint8_t key[SECRETS_KEY_SIZE], uint8_t ret_id[8]);
 
+/* All `done` of this header: exactly once, possibly from inside the call. Texts that are passed in are copied. */
 typedef void oauth_done_fn(void *user, int result);
 
 /* ---- accounts ---- */
-/* Name: 1..64 of [A-Za-z0-9._@-]; password 8..1024 bytes. ERR_INVALID is answered at once with a sentence in `why`; otherwise `done`. */
-int oauth_account_add(struct oauth *oauth, const char *name, const char *password, oauth_done_fn *done, void *user, struct str *why);
-int oauth_account_password(struct oauth *oauth, const char *name, const char *password, oauth_done_fn *done, void *user, struct str *why);
+/* Name: 1..64 of [A-Za-z0-9._@-]; password 8..1024 bytes. ERR_INVALID is answered at once with a sentence in `why` (may
+   be NULL); otherwise `done`: 0, ERR_EXISTS, ERR_NOT_FOUND, ERR_TOO_LARGE (OAUTH_MAX_ACCOUNTS), ERR_BUSY, the store's.
+ */
+int oauth_account_add(struct oauth *oauth, const char *name, const char *password, oauth_done_fn *done, void *user,
+                      struct str *why);
+int oauth_account_password(struct oauth *oauth, const char *name, const char *password, oauth_done_fn *done, void *user,
+                           struct str *why);
 /* Ends its links too. ERR_NOT_FOUND by done. */
 void oauth_account_remove(struct oauth *oauth, const char *name, oauth_done_fn *done, void *user);
-/* Argon2id on the pool, one at a time, queue of 8: `done` gets 0, ERR_DENIED (unknown user or wrong password, same time), ERR_BUSY. */
+/* Argon2id on the pool, one at a time, queue of 8: `done` gets 0, ERR_DENIED (unknown user or wrong password, same
+   time), ERR_BUSY, or oauth_trouble's code for a name that is not known while the store is unwell. */
 void oauth_login(struct oauth *oauth, const char *name, const char *password, oauth_done_fn *done, void *user);
 size_t oauth_account_count(const struct oauth *oauth);
 const char *oauth_account_at(const struct oauth *oauth, size_t index, int64_t *ret_created_ms);
@@ -68,16 +80,20 @@ const struct oauth_client *oauth_client_find(const struct oauth *oauth, const ch
 const char *oauth_client_id(const struct oauth_client *client);
 const char *oauth_client_name(const struct oauth_client *client);
 bool oauth_client_redirect_ok(const struct oauth_client *client, const char *redirect_uri); /* exact match */
-const char *const *oauth_client_redirects(const struct oauth_client *client); /* NULL-terminated */
+const char *const *oauth_client_redirects(const struct oauth_client *client);               /* NULL-terminated */
+bool oauth_client_sends_iss(const struct oauth_client *client);                             /* RFC 9207 */
 
-/* After the account pressed Allow: makes a link and its code; `done` when both are durable, code is valid in the call. */
+/* After the account pressed Allow: makes a link and its code; `done` when both are durable, code is valid in the call.
+   ERR_NOT_FOUND (the account was removed), ERR_TOO_LARGE (OAUTH_MAX_LINKS are alive), or the store's. scope: "" for
+   none. */
 typedef void oauth_code_fn(void *user, int result, const char *code, struct oauth_link *link);
-void oauth_issue_code(struct oauth *oauth, const struct oauth_client *client, const char *account, const char *redirect_uri,
-                      const char *scope, oauth_code_fn *done, void *user);
+void oauth_issue_code(struct oauth *oauth, const struct oauth_client *client, const char *account,
+                      const char *redirect_uri, const char *scope, oauth_code_fn *done, void *user);
 
 /* ---- tokens ---- */
 /* Authenticates a client by its secret, in constant time. ERR_DENIED. `swapped` etc. is for the traces' issue. */
-int oauth_client_authenticate(const struct oauth *oauth, const char *id, const char *secret, const struct oauth_client **ret_client);
+int oauth_client_authenticate(const struct oauth *oauth, const char *id, const char *secret,
+                              const struct oauth_client **ret_client);
 
 struct oauth_tokens {
     char access[OAUTH_TOKEN_MAX], refresh[OAUTH_TOKEN_MAX];
@@ -85,16 +101,24 @@ struct oauth_tokens {
     const char *scope;
 };
 typedef void oauth_tokens_fn(void *user, int result, const struct oauth_tokens *tokens);
-/* Redeems a code. redirect_uri NULL: not sent (RFC 6749 4.1.3 wants it since authorize had one; SmartThings is known to omit
-   it at times: accepted for confidential clients). result: ERR_DENIED (inauthentic, other client, other redirect_uri), ERR_EXPIRED, ERR_ENDED (used already: the link has been
-   ended), or the store's. Repeated before use: the same pair again. */
+/* Redeems a code. redirect_uri NULL: not sent (RFC 6749 4.1.3 wants it since authorize had one; SmartThings is known to
+   omit it at times: accepted for confidential clients). result: ERR_DENIED (inauthentic, other client, other
+   redirect_uri), ERR_EXPIRED, ERR_ENDED (used already: the link has been ended), or the store's. Repeated before use:
+   the same pair again. */
 void oauth_redeem(struct oauth *oauth, const struct oauth_client *client, const char *code, const char *redirect_uri,
                   const char *verifier, oauth_tokens_fn *done, void *user);
-/* Every authentic refresh token of a living link is honoured; the answer repeats it. ERR_DENIED, ERR_ENDED, or the store's. */
-void oauth_refresh(struct oauth *oauth, const struct oauth_client *client, const char *refresh_token, oauth_tokens_fn *done, void *user);
+/* Every authentic refresh token of a living link is honoured; the answer repeats it. ERR_DENIED, ERR_ENDED, or the
+ * store's. */
+void oauth_refresh(struct oauth *oauth, const struct oauth_client *client, const char *refresh_token,
+                   oauth_tokens_fn *done, void *user);
 
-/* Verifies an access token in memory. 0, ERR_DENIED (inauthentic), ERR_EXPIRED, ERR_ENDED (authentic, its link ended), ERR_LOST
-   (store or key missing: cannot be judged => 503). Marks the link as used. now_ms wall clock; a token from the future (clock jumped) is valid. */
+/* Why the redeem or refresh that is just being answered was refused: a static sentence for error_description, "" for
+   none; valid inside `done`. */
+const char *oauth_refusal(const struct oauth *oauth);
+
+/* Verifies an access token in memory. 0, ERR_DENIED (inauthentic), ERR_EXPIRED, ERR_ENDED (authentic, its link ended),
+   ERR_LOST (store or key missing: cannot be judged => 503). Marks the link as used. now_ms wall clock; a token from the
+   future (clock jumped) is valid. */
 int oauth_verify(struct oauth *oauth, const char *token, int64_t now_ms, struct oauth_link **ret_link);
 
 /* ---- links ---- */
@@ -105,12 +129,16 @@ struct oauth_link_info {
     const char *end_reason;
 };
 void oauth_link_info(const struct oauth_link *link, struct oauth_link_info *ret_info);
-struct oauth_link *oauth_link_find(struct oauth *oauth, const char *hex_id); /* ended ones too; NULL */
+struct oauth_link *oauth_link_find(struct oauth *oauth, const char *hex_id);       /* ended ones too; NULL */
 struct oauth_link *oauth_link_next(struct oauth *oauth, struct oauth_link *after); /* by birth; start with NULL */
 bool oauth_link_alive(const struct oauth_link *link);
-/* Ends a link: its salt is deleted, every token of it is dead; durable when done comes (may be NULL). `reason` is static. */
+/* Ends a link: its salt is deleted, every token of it is dead; durable when done comes (may be NULL). `reason` is
+ * static. */
 void oauth_link_end(struct oauth *oauth, struct oauth_link *link, const char *reason, oauth_done_fn *done, void *user);
-/* Called when a link has ended or was born (code redeemed): the SmartThings room clears its callbacks. */
+/* The client behind this link has proved that it works (SmartThings: its callback token is there). Older links of the
+   same client and account are superseded: they end. */
+void oauth_link_confirmed(struct oauth *oauth, struct oauth_link *link);
+/* Called after a link has ended, durably: the SmartThings room clears its callbacks. At most 4 listeners. */
 void oauth_on_link_ended(struct oauth *oauth, void (*fn)(void *user, struct oauth_link *link), void *user);
 
 #endif

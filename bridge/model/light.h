@@ -40,7 +40,7 @@ enum light_kind { LIGHT_KIND_LIGHT, LIGHT_KIND_SWITCH, LIGHT_KIND_GROUP };
 
 /* What a light can do. */
 struct light_profile {
-    uint32_t can; /* LIGHT_* ; LIGHT_MODE exactly when it can LIGHT_KELVIN and LIGHT_COLOR */
+    uint32_t can;                    /* LIGHT_* ; LIGHT_MODE exactly when it can LIGHT_KELVIN and LIGHT_COLOR */
     uint16_t min_kelvin, max_kelvin; /* 0 unless LIGHT_KELVIN */
     uint8_t kind;                    /* enum light_kind */
 };
@@ -60,14 +60,15 @@ struct light_tolerance {
 };
 /* Does `report` confirm `command`? Every commanded member must be reported within tolerance; colour only counts
    when the report's mode is colour, kelvin only when it is white (a missing mode counts as matching). A
-   command to switch off is confirmed by `on == false` alone. Hue distance is circular, and is not looked at where both saturations are under 2 %. */
+   command to switch off is confirmed by `on == false` alone. Hue distance is circular, and is not looked at where both
+   saturations are under 2 %. */
 bool light_confirms(const struct light_state *command, const struct light_state *report,
                     const struct light_tolerance *tolerance);
 
 /* Fills in what a command implies and what the light needs, once for all drivers: a level above 0 implies on, level
-   0 means off (level dropped), colour and kelvin exclude each other (kelvin wins only if set later: the caller resolves order by
-   light_command_add), "no on/off: use level 0". Returns 0, ERR_UNSUPPORTED for a member that the
-   profile cannot do at all. */
+   0 means off (level dropped), colour and kelvin exclude each other (kelvin wins only if set later: the caller resolves
+   order by light_command_add), "no on/off: use level 0". Returns 0, ERR_UNSUPPORTED for a member that the profile
+   cannot do at all. */
 int light_command_resolve(struct light_state *command, const struct light_profile *profile);
 /* Folds the next command into an ordered batch's patch: later wins; colour removes kelvin and the reverse. */
 void light_command_add(struct light_state *into, const struct light_state *next);

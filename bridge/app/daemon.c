@@ -1,0 +1,408 @@
+#include "app/daemon.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "account/account.h"
+#include "app/installation.h"
+#include "app/notify.h"
+#include "app/routes.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/url.h"
+#include "fetch/fetch.h"
+#include "http/http.h"
+#include "hub/hub.h"
+#include "local/local.h"
+#include "loop/loop.h"
+#include "mqtt/mqtt.h"
+#include "oauth/oauth.h"
+#include "smartthings/smartthings.h"
+#include "store/store.h"
+#include "virtual/virtual.h"
+
+#define DEMO_LIGHTS 3u
+
+struct broker {
+    struct mqtt_config config;
+    struct url url;
+    struct str password;
+    char *name; /* of the instance: "mqtt/home" */
+};
+
+struct daemon {
+    const struct config *config;
+    struct loop *loop;
+    struct installation in;
+    struct str client_secret, callback_secret;
+    const char **callback_hosts;
+    struct fetch *fetch;
+    struct hub *hub;
+    struct oauth *oauth;
+    struct smartthings *smartthings;
+    struct account *account;
+    struct local *local;
+    struct http *http;
+    struct http_health health;
+    void *contexts[CONTEXT_COUNT];
+    struct broker *brokers;
+    struct virtual_config demo;
+    struct signal_watch *terminate, *interrupt;
+    struct timer *watchdog;
+};
+
+/* ---- small things others ask of the whole ---- */
+
+static const char *trouble(void *user)
+{
+    struct daemon *d = user;
+    /* Lost at the start stays so until a restart; a full disk comes and goes. */
+    return d->in.has_key ? store_trouble(d->in.store) : str_z(&d->in.trouble);
+}
+
+static void tell_store(void *user, const char **ret_health, const char **ret_trouble, bool *ret_key)
+{
+    struct daemon *d = user;
+    *ret_health = store_health_text(store_health(d->in.store));
+    *ret_trouble = trouble(d);
+    *ret_key = d->in.has_key;
+}
+
+static void tell_metrics(void *user, struct str *out)
+{
+    struct daemon *d = user;
+    const struct store_stats s = store_stats(d->in.store);
+    const struct {
+        const char *name, *help;
+        unsigned long long value;
+    } rows[] = {
+        {"lightbridge_store_commits_total", "Transactions that reached the disk.", s.commits},
+        {"lightbridge_store_batches_total", "Batches of writes.", s.batches},
+        {"lightbridge_store_failures_total", "Batches that failed.", s.failures},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        str_printf(out, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n", rows[i].name, rows[i].help, rows[i].name,
+                   rows[i].name, rows[i].value);
+    }
+    str_printf(out,
+               "# HELP lightbridge_store_slowest_commit_seconds Longest commit since the start.\n"
+               "# TYPE lightbridge_store_slowest_commit_seconds gauge\nlightbridge_store_slowest_commit_seconds %.6f\n",
+               (double)s.slowest_us / 1e6);
+}
+
+struct waiting_login {
+    void (*answer)(void *token, bool ok);
+    void *token;
+};
+
+static void login_done(void *user, int result)
+{
+    struct waiting_login *w = user;
+    w->answer(w->token, result == 0);
+    free(w);
+}
+
+static void local_login(void *user, const char *name, const char *password, void (*answer)(void *token, bool ok),
+                        void *token)
+{
+    struct daemon *d = user;
+    struct waiting_login *w = mem_alloc(sizeof *w);
+    *w = (struct waiting_login){answer, token};
+    oauth_login(d->oauth, name, password, login_done, w);
+}
+
+static void end(void *user, int number)
+{
+    struct daemon *d = user;
+    log_info("app", "%s: stopping", strsignal(number));
+    notify_send("STOPPING=1");
+    loop_stop(d->loop);
+}
+
+static void pat_watchdog(void *user)
+{
+    (void)user;
+    notify_send("WATCHDOG=1"); /* a timer of the loop: a loop that hangs does not come here */
+}
+
+/* ---- opening ---- */
+
+static int read_secret(const char *path, struct str *secret)
+{
+    struct str why = STR_INIT;
+    if (!path) {
+        return 0;
+    }
+    char *real = config_secret_path(path);
+    int err = file_read_secret(real, secret, &why);
+    if (err != 0) {
+        log_error("app", "%s", str_z(&why));
+    }
+    str_done(&why);
+    free(real);
+    return err;
+}
+
+/* A NULL-terminated copy of a counted list; the caller frees the list alone. */
+static const char **list_of(char *const *list, unsigned count)
+{
+    const char **copy = mem_array(count + 1, sizeof *copy);
+    for (unsigned i = 0; i < count; i++) {
+        copy[i] = list[i];
+    }
+    return copy;
+}
+
+static int open_oauth(struct daemon *d)
+{
+    const struct config_smartthings *st = &d->config->smartthings;
+    const char **redirects = list_of(st->redirect_uris, st->redirect_uris_count);
+    int err = read_secret(st->client_secret_file, &d->client_secret);
+    if (err == 0) {
+        const struct oauth_client_config client = {
+            .id = st->client_id,
+            .secret = st->client_secret_file ? str_z(&d->client_secret) : NULL,
+            .display_name = "SmartThings",
+            .redirect_uris = redirects,
+        };
+        err = oauth_new(d->loop, d->in.store,
+                        &(struct oauth_config){.key = d->in.has_key ? d->in.key : NULL,
+                                               .clients = &client,
+                                               .client_count = 1,
+                                               .cost = SECRETS_COST_DEFAULT},
+                        &d->oauth);
+    }
+    free(redirects);
+    return err;
+}
+
+static int open_smartthings(struct daemon *d)
+{
+    const struct config_smartthings *st = &d->config->smartthings;
+    int err = read_secret(st->callback_client_secret_file, &d->callback_secret);
+    if (err != 0) {
+        return err;
+    }
+    const char **hosts = list_of(st->callback_hosts, st->callback_hosts_count);
+    err = smartthings_new(
+        d->loop, d->in.store, d->fetch, d->hub, d->oauth,
+        &(struct smartthings_config){
+            .callback_client_id = st->callback_client_id,
+            .callback_client_secret = st->callback_client_secret_file ? str_z(&d->callback_secret) : NULL,
+            .callback_hosts = hosts,
+            .offline_error = st->offline_error == CONFIG_DEVICE_OFFLINE ? SMARTTHINGS_DEVICE_OFFLINE
+                                                                        : SMARTTHINGS_DEVICE_UNAVAILABLE},
+        &d->smartthings);
+    d->callback_hosts = hosts;
+    return err;
+}
+
+static int open_rooms(struct daemon *d)
+{
+    const struct config *c = d->config;
+    int err = fetch_new(d->loop, &d->fetch);
+    if (err == 0) {
+        err = hub_new(d->loop, d->in.store, d->fetch,
+                      &(struct hub_config){.expose_switches = c->lights.expose_switches,
+                                           .expose_groups = c->lights.expose_groups,
+                                           .bridge_id = d->in.bridge_id},
+                      &d->hub);
+    }
+    if (err == 0) {
+        err = open_oauth(d);
+    }
+    if (err == 0) {
+        err = open_smartthings(d);
+    }
+    if (err == 0) {
+        err = account_new(d->loop, d->oauth, &(struct account_config){.public_url = c->public.url}, &d->account);
+    }
+    if (err == 0) {
+        const struct local_sources sources = {d, tell_store, tell_metrics};
+        err = local_new(d->loop, d->hub, d->oauth, d->smartthings, &sources, &d->local);
+    }
+    if (err != 0) {
+        log_error("app", "cannot start: %s", err_text(err));
+    }
+    return err;
+}
+
+static int listen_on(struct daemon *d, const struct http_listen *listen)
+{
+    struct str why = STR_INIT;
+    int err = http_listen(d->http, listen, &why);
+    if (err != 0) {
+        log_error("http", "%s", str_z(&why));
+    }
+    str_done(&why);
+    return err;
+}
+
+static int open_listeners(struct daemon *d)
+{
+    const struct config *c = d->config;
+    const char **names = list_of(c->local.names, c->local.names_count);
+    const char **proxies = list_of(c->public.trusted_proxies, c->public.trusted_proxies_count);
+    struct http_tls tls = {0};
+    if (c->public.tls) {
+        tls = (struct http_tls){c->public.tls->certificate_file, c->public.tls->key_file};
+    }
+    d->health = (struct http_health){trouble, d};
+    d->contexts[CONTEXT_HEALTH] = &d->health;
+    d->contexts[CONTEXT_ACCOUNT] = d->account;
+    d->contexts[CONTEXT_SMARTTHINGS] = d->smartthings;
+    d->contexts[CONTEXT_LOCAL] = d->local;
+    int err = http_new(d->loop, &(struct http_config){routes, route_count, d->contexts, local_login, d}, &d->http);
+    const struct http_listen wanted[] = {
+        {HTTP_CONTROL, c->local.socket, NULL, NULL, NULL}, /* first: it says when another daemon runs */
+        {HTTP_LOCAL, c->local.listen, NULL, names, NULL},
+        {HTTP_PUBLIC, c->public.listen, c->public.tls ? &tls : NULL, NULL, proxies},
+    };
+    for (size_t i = 0; err == 0 && i < sizeof wanted / sizeof wanted[0]; i++) {
+        err = listen_on(d, &wanted[i]);
+    }
+    if (err == 0) {
+        local_set_http(d->local, d->http);
+        log_info("http", "public port %u (%s), local page http://127.0.0.1:%u/, control %s",
+                 http_port(d->http, HTTP_PUBLIC), c->public.tls ? "https" : "http", http_port(d->http, HTTP_LOCAL),
+                 c->local.socket);
+    }
+    free(names);
+    free(proxies);
+    return err;
+}
+
+static int open_broker(struct daemon *d, unsigned index)
+{
+    const struct config_mqtt *m = &d->config->mqtt[index];
+    struct broker *b = &d->brokers[index];
+    struct str name = STR_INIT;
+    int err = url_parse(m->url, &b->url);
+    if (err == 0) {
+        err = read_secret(m->password_file, &b->password);
+    }
+    if (err != 0) {
+        return err;
+    }
+    str_printf(&name, "mqtt/%s", m->name);
+    b->name = str_take(&name);
+    b->config = (struct mqtt_config){.host = b->url.host,
+                                     .port = b->url.port,
+                                     .tls = strcmp(b->url.scheme, "mqtts") == 0,
+                                     .username = m->username,
+                                     .password = m->password_file ? str_z(&b->password) : NULL,
+                                     .ca_file = m->ca_file,
+                                     .zigbee2mqtt = list_of(m->zigbee2mqtt, m->zigbee2mqtt_count),
+                                     .optimistic = m->optimistic != 0};
+    return hub_add_driver(d->hub, &mqtt_driver, b->name, &b->config);
+}
+
+static int open_drivers(struct daemon *d, bool demo)
+{
+    int err = 0;
+    d->brokers = mem_array(d->config->mqtt_count, sizeof *d->brokers);
+    d->demo.lights = d->config->virtual.lights > 0 ? d->config->virtual.lights : demo ? DEMO_LIGHTS : 0;
+    if (d->demo.lights > 0) {
+        err = hub_add_driver(d->hub, &virtual_driver, "virtual", &d->demo);
+    }
+    for (unsigned i = 0; err == 0 && i < d->config->mqtt_count; i++) {
+        err = open_broker(d, i);
+    }
+    if (err != 0) {
+        log_error("app", "a driver cannot start: %s", err_text(err));
+    }
+    return err;
+}
+
+static void open_signals(struct daemon *d)
+{
+    uint64_t period = notify_watchdog_ms();
+    d->terminate = signal_watch_new(d->loop, SIGTERM, end, d);
+    d->interrupt = signal_watch_new(d->loop, SIGINT, end, d);
+    if (period > 0) {
+        d->watchdog = timer_new(d->loop, pat_watchdog, d);
+        timer_repeat(d->watchdog, period);
+    }
+}
+
+/* ---- closing: what answers goes first, what is answered from goes last ---- */
+
+static void close_all(struct daemon *d)
+{
+    signal_watch_free(d->terminate);
+    signal_watch_free(d->interrupt);
+    timer_free(d->watchdog);
+    http_free(d->http);
+    account_free(d->account);
+    local_free(d->local);
+    smartthings_free(d->smartthings);
+    oauth_free(d->oauth);
+    hub_free(d->hub);
+    fetch_free(d->fetch);
+    installation_close(&d->in);
+    for (unsigned i = 0; d->brokers && i < d->config->mqtt_count; i++) {
+        struct broker *b = &d->brokers[i];
+        secrets_wipe(b->password.data, b->password.len);
+        str_done(&b->password);
+        free((void *)(uintptr_t)b->config.zigbee2mqtt);
+        free(b->name);
+    }
+    free(d->brokers);
+    free(d->callback_hosts);
+    secrets_wipe(d->client_secret.data, d->client_secret.len);
+    secrets_wipe(d->callback_secret.data, d->callback_secret.len);
+    str_done(&d->client_secret);
+    str_done(&d->callback_secret);
+    loop_free(d->loop);
+}
+
+/* A thousand callers at once are a thousand descriptors. */
+static void raise_limits(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    (void)mallopt(M_ARENA_MAX, 2);  /* few threads, one of them busy: an arena each would be memory for nothing */
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file limit is a full disk to the store, not the end */
+}
+
+int daemon_main(const struct config *config, bool demo)
+{
+    struct daemon d = {.config = config};
+    struct str why = STR_INIT;
+    raise_limits();
+    int err = loop_new(&d.loop);
+    if (err == 0) {
+        err = installation_open(d.loop, &config->store, &d.in, &why);
+    }
+    if (err != 0) {
+        log_error("app", "cannot start: %s", why.len > 0 ? str_z(&why) : err_text(err));
+    } else if (d.in.trouble.len > 0) {
+        log_error("store", "%s", str_z(&d.in.trouble));
+    }
+    str_done(&why);
+    if (err == 0) {
+        err = open_rooms(&d);
+    }
+    if (err == 0) {
+        err = open_listeners(&d);
+    }
+    if (err == 0) {
+        err = open_drivers(&d, demo);
+    }
+    if (err == 0) {
+        open_signals(&d);
+        log_info("app", "lightbridge " LIGHTBRIDGE_VERSION " is ready");
+        notify_send("READY=1");
+        loop_run(d.loop);
+    }
+    close_all(&d);
+    return err;
+}

@@ -1,0 +1,36 @@
+#include "app/routes.h"
+
+#include "account/account.h"
+#include "local/local.h"
+#include "smartthings/smartthings.h"
+
+#define FORM 16384u /* bytes of a login form or a token request: a `state` of 4 kB may be escaped threefold */
+#define EVERYWHERE (HTTP_PUBLIC | HTTP_LOCAL | HTTP_CONTROL)
+
+/* method, path, listeners, who may call it, body limit, handler, context */
+const struct http_route routes[] = {
+    /* the public listener: what the cloud and the person who links need, nothing else */
+    {"GET", "/oauth/authorize", HTTP_PUBLIC, HTTP_OPEN, 0, account_authorize, CONTEXT_ACCOUNT},
+    {"POST", "/oauth/login", HTTP_PUBLIC, HTTP_OPEN, FORM, account_login, CONTEXT_ACCOUNT},
+    {"POST", "/oauth/consent", HTTP_PUBLIC, HTTP_OPEN, FORM, account_consent, CONTEXT_ACCOUNT},
+    {"POST", "/oauth/token", HTTP_PUBLIC, HTTP_OPEN, FORM, account_token, CONTEXT_ACCOUNT},
+    {"POST", "/smartthings/schema", HTTP_PUBLIC, HTTP_OPEN, SMARTTHINGS_MAX_BODY, smartthings_schema,
+     CONTEXT_SMARTTHINGS},
+    {"GET", "/healthz", EVERYWHERE, HTTP_OPEN, 0, http_healthz, CONTEXT_HEALTH},
+    {"GET", "/style.css", HTTP_PUBLIC | HTTP_LOCAL, HTTP_OPEN, 0, http_stylesheet, CONTEXT_NONE},
+
+    /* the local listener: people of this house */
+    {"GET", "/", HTTP_LOCAL | HTTP_CONTROL, HTTP_LOCAL_LOGIN, 0, local_page, CONTEXT_LOCAL},
+    {"GET", "/metrics", HTTP_LOCAL | HTTP_CONTROL, HTTP_LOCAL_LOGIN, 0, local_metrics, CONTEXT_LOCAL},
+
+    /* the control socket: the command line */
+    {"GET", "/control/status", HTTP_CONTROL, HTTP_OPEN, 0, local_status, CONTEXT_LOCAL},
+    {"GET", "/control/lights", HTTP_CONTROL, HTTP_OPEN, 0, local_lights, CONTEXT_LOCAL},
+    {"POST", "/control/light", HTTP_CONTROL, HTTP_OPEN, LOCAL_MAX_BODY, local_light, CONTEXT_LOCAL},
+    {"GET", "/control/links", HTTP_CONTROL, HTTP_OPEN, 0, local_links, CONTEXT_LOCAL},
+    {"POST", "/control/unlink", HTTP_CONTROL, HTTP_OPEN, LOCAL_MAX_BODY, local_unlink, CONTEXT_LOCAL},
+    {"GET", "/control/accounts", HTTP_CONTROL, HTTP_OPEN, 0, local_accounts, CONTEXT_LOCAL},
+    {"POST", "/control/accounts", HTTP_CONTROL, HTTP_OPEN, LOCAL_MAX_BODY, local_account_change, CONTEXT_LOCAL},
+    {"POST", "/control/discover", HTTP_CONTROL, HTTP_OPEN, LOCAL_MAX_BODY, local_discover, CONTEXT_LOCAL},
+};
+const size_t route_count = sizeof routes / sizeof routes[0];

@@ -1,0 +1,151 @@
+/* Accounts and links as rows. Each UPDATE names only the columns it is about: several may be on their way for one
+   link, and none may put back what another has moved. */
+#include "oauth/oauth_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+static int account_row(void *user, const struct store_row *row)
+{
+    struct oauth *oauth = user;
+    struct oauth_account account = {.created_ms = store_row_int(row, 2)};
+    const char *name = store_row_text(row, 0);
+    const char *hash = store_row_text(row, 1);
+    if (!name || !hash || strlen(name) > OAUTH_NAME_MAX || strlen(hash) >= sizeof account.hash ||
+        oauth->account_count == OAUTH_MAX_ACCOUNTS) {
+        log_error("oauth", "the store holds an account that this program cannot have written");
+        return ERR_CORRUPT;
+    }
+    strcpy(account.name, name);
+    strcpy(account.hash, hash);
+    accounts_put(oauth, &account);
+    return 0;
+}
+
+static int link_row(void *user, const struct store_row *row)
+{
+    struct oauth *oauth = user;
+    size_t id_len = 0, salt_len = 0;
+    const uint8_t *id = store_row_blob(row, 0, &id_len);
+    const char *account = store_row_text(row, 1), *client = store_row_text(row, 2);
+    const char *redirect_uri = store_row_text(row, 3), *scope = store_row_text(row, 4);
+    const uint8_t *salt = store_row_blob(row, 5, &salt_len);
+    int64_t ended_ms = store_row_int(row, 11);
+    int64_t generation = store_row_int(row, 6);
+    if (!id || id_len != OAUTH_LINK_ID_SIZE || !account || !client || !redirect_uri || !scope || generation < 0 ||
+        generation > UINT32_MAX || (!ended_ms && (!salt || salt_len != TOKEN_SALT_SIZE)) || links_find(oauth, id)) {
+        log_error("oauth", "the store holds a link that this program cannot have written");
+        return ERR_CORRUPT;
+    }
+    struct oauth_link *link = links_new(oauth, id, ended_ms ? NULL : salt);
+    link->account = mem_text(account);
+    link->client_id = mem_text(client);
+    link->client = oauth_client_find(oauth, client);
+    link->redirect_uri = mem_text(redirect_uri);
+    link->scope = mem_text(scope);
+    link->end_reason = mem_text(store_row_text(row, 12));
+    link->at = (struct rules_link){
+        .generation = (uint32_t)generation,
+        .created_ms = store_row_int(row, 7),
+        .redeemed_ms = store_row_int(row, 8),
+        .seen_ms = store_row_int(row, 9),
+        .refreshed_ms = store_row_int(row, 10),
+        .ended_ms = ended_ms,
+    };
+    links_add(oauth, link);
+    return 0;
+}
+
+int rows_load(struct oauth *oauth)
+{
+    int result = store_read(oauth->store, "SELECT name, password, created_at FROM accounts", account_row, oauth, "");
+    if (result == 0) {
+        result = store_read(oauth->store,
+                            "SELECT id, account, client_id, redirect_uri, scope, salt, generation, created_at,"
+                            " code_used_at, token_seen_at, refreshed_at, ended_at, end_reason FROM links ORDER BY id",
+                            link_row, oauth, "");
+    }
+    if (result != 0) { /* half a table would turn what is missing into a refusal */
+        oauth->account_count = 0;
+        links_done(oauth);
+    }
+    return result;
+}
+
+void rows_add_account(struct store_batch *batch, const struct oauth_account *account)
+{
+    store_batch_add(batch, "INSERT INTO accounts (name, password, created_at) VALUES (?1, ?2, ?3)", "tti",
+                    account->name, account->hash, account->created_ms);
+}
+
+void rows_set_password(struct store_batch *batch, const char *name, const char *hash)
+{
+    store_batch_add(batch, "UPDATE accounts SET password = ?2 WHERE name = ?1", "tt", name, hash);
+}
+
+void rows_remove_account(struct store_batch *batch, const char *name, int64_t at_ms, const char *reason)
+{
+    store_batch_add(batch,
+                    "UPDATE links SET ended_at = ?2, end_reason = ?3, salt = zeroblob(0)"
+                    " WHERE account = ?1 AND ended_at IS NULL",
+                    "tit", name, at_ms, reason);
+    store_batch_add(batch, "DELETE FROM accounts WHERE name = ?1", "t", name);
+}
+
+void rows_add_link(struct store_batch *batch, const struct oauth_link *link, const uint8_t salt[TOKEN_SALT_SIZE])
+{
+    store_batch_add(batch,
+                    "INSERT INTO links (id, account, client_id, redirect_uri, scope, salt, generation, created_at)"
+                    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, 0, ?7 WHERE EXISTS (SELECT 1 FROM accounts WHERE name = ?2)",
+                    "bttttbi", link->id, sizeof link->id, link->account, link->client_id, link->redirect_uri,
+                    link->scope, salt, (size_t)TOKEN_SALT_SIZE, link->at.created_ms);
+}
+
+void rows_forget_link(struct store_batch *batch, const struct oauth_link *link)
+{
+    store_batch_add(batch, "DELETE FROM links WHERE id = ?1", "b", link->id, sizeof link->id);
+}
+
+void rows_redeem(struct store_batch *batch, const struct oauth_link *link, uint32_t generation, int64_t at_ms)
+{
+    store_batch_add(batch,
+                    "UPDATE links SET generation = MAX(generation, ?2), code_used_at = ?3"
+                    " WHERE id = ?1 AND ended_at IS NULL",
+                    "bii", link->id, sizeof link->id, (int64_t)generation, at_ms);
+}
+
+void rows_refresh(struct store_batch *batch, const struct oauth_link *link, uint32_t generation, int64_t at_ms,
+                  int64_t redeemed_ms)
+{
+    store_batch_add(batch,
+                    "UPDATE links SET generation = MAX(generation, ?2), refreshed_at = ?3, token_seen_at = ?3,"
+                    " code_used_at = COALESCE(code_used_at, ?4) WHERE id = ?1 AND ended_at IS NULL",
+                    "biii", link->id, sizeof link->id, (int64_t)generation, at_ms, redeemed_ms);
+}
+
+void rows_forward(struct store_batch *batch, const struct oauth_link *link, const struct rules_link *at)
+{
+    store_batch_add(batch,
+                    "UPDATE links SET refreshed_at = CASE WHEN generation < ?2 THEN NULLIF(?4, 0) ELSE refreshed_at"
+                    " END, generation = MAX(generation, ?2), code_used_at = COALESCE(code_used_at, ?3)"
+                    " WHERE id = ?1 AND ended_at IS NULL",
+                    "biii", link->id, sizeof link->id, (int64_t)at->generation, at->redeemed_ms, at->refreshed_ms);
+}
+
+void rows_seen(struct store_batch *batch, const struct oauth_link *link, int64_t at_ms)
+{
+    store_batch_add(batch, "UPDATE links SET token_seen_at = ?2 WHERE id = ?1 AND ended_at IS NULL", "bi", link->id,
+                    sizeof link->id, at_ms);
+}
+
+void rows_end(struct store_batch *batch, const struct oauth_link *link, int64_t at_ms, const char *reason)
+{
+    store_batch_add(batch,
+                    "UPDATE links SET ended_at = ?2, end_reason = ?3, salt = zeroblob(0)"
+                    " WHERE id = ?1 AND ended_at IS NULL",
+                    "bit", link->id, sizeof link->id, at_ms, reason);
+}
