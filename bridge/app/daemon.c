@@ -40,7 +40,7 @@ struct daemon {
     struct loop *loop;
     struct installation in;
     struct str client_secret, callback_secret;
-    const char **callback_hosts;
+    const char **redirects, **callback_hosts; /* lists that rooms borrow */
     struct fetch *fetch;
     struct hub *hub;
     struct oauth *oauth;
@@ -161,14 +161,14 @@ static const char **list_of(char *const *list, unsigned count)
 static int open_oauth(struct daemon *d)
 {
     const struct config_smartthings *st = &d->config->smartthings;
-    const char **redirects = list_of(st->redirect_uris, st->redirect_uris_count);
+    d->redirects = list_of(st->redirect_uris, st->redirect_uris_count);
     int err = read_secret(st->client_secret_file, &d->client_secret);
     if (err == 0) {
         const struct oauth_client_config client = {
             .id = st->client_id,
             .secret = st->client_secret_file ? str_z(&d->client_secret) : NULL,
             .display_name = "SmartThings",
-            .redirect_uris = redirects,
+            .redirect_uris = d->redirects,
         };
         err = oauth_new(d->loop, d->in.store,
                         &(struct oauth_config){.key = d->in.has_key ? d->in.key : NULL,
@@ -177,7 +177,6 @@ static int open_oauth(struct daemon *d)
                                                .cost = SECRETS_COST_DEFAULT},
                         &d->oauth);
     }
-    free(redirects);
     return err;
 }
 
@@ -353,6 +352,7 @@ static void close_all(struct daemon *d)
         free(b->name);
     }
     free(d->brokers);
+    free(d->redirects);
     free(d->callback_hosts);
     secrets_wipe(d->client_secret.data, d->client_secret.len);
     secrets_wipe(d->callback_secret.data, d->callback_secret.len);
