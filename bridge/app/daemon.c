@@ -256,7 +256,13 @@ static int open_listeners(struct daemon *d)
     d->contexts[CONTEXT_ACCOUNT] = d->account;
     d->contexts[CONTEXT_SMARTTHINGS] = d->smartthings;
     d->contexts[CONTEXT_LOCAL] = d->local;
-    int err = http_new(d->loop, &(struct http_config){routes, route_count, d->contexts, local_login, d}, &d->http);
+    int err = http_new(d->loop,
+                       &(struct http_config){.routes = routes,
+                                             .route_count = route_count,
+                                             .contexts = d->contexts,
+                                             .login = local_login,
+                                             .login_user = d},
+                       &d->http);
     const struct http_listen wanted[] = {
         {HTTP_CONTROL, c->local.socket, NULL, NULL, NULL}, /* first: it says when another daemon runs */
         {HTTP_LOCAL, c->local.listen, NULL, names, NULL},

@@ -145,6 +145,19 @@ void http_answer(struct http_exchange *x, int status, const char *content_type, 
     wake(x);
 }
 
+void http_cut(struct http_exchange *x)
+{
+    assert(x->owed);
+    x->owed = false;
+    drop_headers(x);
+    if (!x->connection) {
+        exchange_free(x);
+    } else if (!x->expired) {
+        x->cut = true;
+        wake(x);
+    }
+}
+
 static void error_body(struct str *s, const char *code, const char *text)
 {
     struct json_out j;
@@ -389,13 +402,14 @@ static void dispatch(struct http_exchange *x)
 static enum MHD_Result wait(struct http_exchange *x)
 {
     struct http *http = x->http;
-    x->due = loop_now(http->loop) + EXCHANGE_DEADLINE_MS;
+    unsigned deadline_ms = http->config.deadline_ms > 0 ? http->config.deadline_ms : EXCHANGE_DEADLINE_MS;
+    x->due = loop_now(http->loop) + deadline_ms;
     x->waiting = true;
     x->previous = http->last;
     *(http->last ? &http->last->next : &http->first) = x;
     http->last = x;
     if (!timer_active(http->deadline)) {
-        timer_start(http->deadline, EXCHANGE_DEADLINE_MS);
+        timer_start(http->deadline, deadline_ms);
     }
     x->suspended = true;
     MHD_suspend_connection(x->connection);
@@ -435,8 +449,11 @@ enum MHD_Result exchange_feed(struct http_exchange *x, struct listener *listener
     if (x->too_large) {
         refuse(x, 413, "too_large", "the body is longer than is accepted here", true);
         x->too_large = false;
-    } else if (!x->response) {
+    } else if (!x->response && !x->cut) {
         dispatch(x);
+    }
+    if (x->cut) {
+        return MHD_NO; /* libmicrohttpd closes the connection */
     }
     return x->response ? send_answer(x) : wait(x);
 }

@@ -52,6 +52,7 @@ struct http_config {
     void (*login)(void *user, const char *name, const char *password, void (*answer)(void *token, bool ok),
                   void *token);
     void *login_user;
+    unsigned deadline_ms; /* from a complete request to its answer; 0: 10 000 */
 };
 
 int http_new(struct loop *loop, const struct http_config *config, struct http **ret_http);
@@ -90,11 +91,13 @@ const char *http_source(const struct http_exchange *x);
 /* ---- the answer: exactly one http_answer per exchange, from inside the handler or later ---- */
 void http_add_header(struct http_exchange *x, const char *name, const char *value); /* before answering; CR/LF aborts */
 /* Takes the body (as str_take) and the exchange: do not touch x afterwards. body may be NULL. The caller having gone,
-   or the exchange's own deadline (10 s: 503 was sent) having passed, is not the handler's business: the answer is
-   dropped. */
+   or the exchange's own deadline (http_config: 503 was sent) having passed, is not the handler's business: the answer
+   is dropped. */
 void http_answer(struct http_exchange *x, int status, const char *content_type, struct str *body);
 /* {"error": code, "error_description": text} with Cache-Control: no-store. retry_after 0: no such header. */
 void http_answer_error(struct http_exchange *x, int status, const char *code, const char *text, unsigned retry_after);
+/* Instead of an answer: the connection is closed without one. For far sides that lose answers on purpose. */
+void http_cut(struct http_exchange *x);
 
 /* ---- pages ---- */
 

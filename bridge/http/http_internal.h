@@ -84,6 +84,7 @@ struct http_exchange {
     const char *form_wrong;
     int form_state; /* 0 not parsed, 1 parsed, -1 malformed */
     bool begun, too_large, suspended, waiting;
+    bool cut;     /* to be closed without an answer */
     bool owed;    /* a handler has it and will answer */
     bool expired; /* the deadline has answered in the handler's stead */
     struct {

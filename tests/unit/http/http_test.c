@@ -42,6 +42,13 @@ static void keep(struct http_exchange *x, void *context)
     ((struct rig *)context)->kept = x;
 }
 
+static void cut(struct http_exchange *x, void *context)
+{
+    (void)context;
+    http_add_header(x, "X-Begun", "yes");
+    http_cut(x);
+}
+
 static void source(struct http_exchange *x, void *context)
 {
     struct str body = STR_INIT;
@@ -62,6 +69,7 @@ static const struct http_route routes[] = {
     {"POST", "/echo", HTTP_PUBLIC, HTTP_OPEN, 1000, echo, 0},
     {"GET", "/tree/*", HTTP_PUBLIC, HTTP_OPEN, 0, echo, 0},
     {"GET", "/keep", HTTP_PUBLIC, HTTP_OPEN, 0, keep, 0},
+    {"POST", "/cut", HTTP_PUBLIC, HTTP_OPEN, 1000, cut, 0},
     {"GET", "/source", HTTP_PUBLIC, HTTP_OPEN, 0, source, 0},
     {"GET", "/", HTTP_LOCAL, HTTP_LOCAL_LOGIN, 0, echo, 0},
 };
@@ -76,7 +84,7 @@ static int set_up(void **state)
     contexts[0] = rig;
     secrets_init();
     loop_new(&rig->loop);
-    http_new(rig->loop, &(struct http_config){routes, sizeof routes / sizeof routes[0], contexts, login, NULL},
+    http_new(rig->loop, &(struct http_config){routes, sizeof routes / sizeof routes[0], contexts, login, NULL, 0},
              &rig->http);
     snprintf(rig->socket, sizeof rig->socket, "/tmp/lightbridge-http-test-%d.sock", (int)getpid());
     assert_int_equal(
@@ -213,6 +221,48 @@ static void test_caller_gone(void **state)
     str_done(&got);
 }
 
+/* Whether it is cut from inside the handler, later, or after the caller has gone: not a byte is sent. */
+static void test_cut(void **state)
+{
+    struct rig *rig = *state;
+    struct str got = STR_INIT;
+    struct pollfd p = {dial(http_port(rig->http, HTTP_PUBLIC)), POLLIN, 0};
+    char byte;
+    assert_string_equal(PUBLIC("POST /cut HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx"), "");
+    const char *request = "GET /keep HTTP/1.1\r\nHost: h\r\n\r\n";
+    assert_int_equal(write(p.fd, request, strlen(request)), (ssize_t)strlen(request));
+    collect(rig, p.fd, &got);
+    assert_int_equal(got.len, 0);
+    http_cut(rig->kept);
+    rig->kept = NULL;
+    collect(rig, p.fd, &got);
+    assert_int_equal(got.len, 0);
+    assert_int_equal(poll(&p, 1, 1000), 1);
+    assert_true(read(p.fd, &byte, 1) <= 0); /* closed, not merely silent */
+    close(p.fd);
+    (void)PUBLIC(request);
+    http_cut(rig->kept);
+    rig->kept = NULL;
+    HAS(PUBLIC("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n"), "200 OK");
+    str_done(&got);
+}
+
+static void test_deadline(void **state)
+{
+    struct rig *rig = *state;
+    struct str got = STR_INIT;
+    struct str why = STR_INIT;
+    static void *contexts[1];
+    contexts[0] = rig;
+    http_free(rig->http);
+    http_new(rig->loop, &(struct http_config){routes, sizeof routes / sizeof routes[0], contexts, NULL, NULL, 5},
+             &rig->http);
+    assert_int_equal(http_listen(rig->http, &(struct http_listen){HTTP_PUBLIC, "127.0.0.1:0", NULL, NULL, NULL}, &why),
+                     0);
+    HAS(PUBLIC("GET /keep HTTP/1.1\r\nHost: h\r\n\r\n"), " 503 ");
+    str_done(&got);
+}
+
 /* The rest happens in tear_down: http_free answers 503 and the late answer is dropped. */
 static void test_freed_while_waiting(void **state)
 {
@@ -299,6 +349,7 @@ int main(void)
         WITH_RIG(test_caller_gone),  WITH_RIG(test_keep_alive_and_later_answers),
         WITH_RIG(test_local_rules),  WITH_RIG(test_freed_while_waiting),
         WITH_RIG(test_source),       WITH_RIG(test_control_socket),
+        WITH_RIG(test_cut),          WITH_RIG(test_deadline),
         cmocka_unit_test(test_fill),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
