@@ -242,6 +242,18 @@ static int listen_on(struct daemon *d, const struct http_listen *listen)
     return err;
 }
 
+/* Who may enter it may not yet open the socket: that is the socket's own permission. */
+static int make_socket_directory(const char *socket)
+{
+    struct str why = STR_INIT;
+    int err = installation_make_directory(socket, 0755, &why);
+    if (err != 0) {
+        log_error("http", "%s", str_z(&why));
+    }
+    str_done(&why);
+    return err;
+}
+
 static int open_listeners(struct daemon *d)
 {
     const struct config *c = d->config;
@@ -256,13 +268,16 @@ static int open_listeners(struct daemon *d)
     d->contexts[CONTEXT_ACCOUNT] = d->account;
     d->contexts[CONTEXT_SMARTTHINGS] = d->smartthings;
     d->contexts[CONTEXT_LOCAL] = d->local;
-    int err = http_new(d->loop,
+    int err = make_socket_directory(c->local.socket);
+    if (err == 0) {
+        err = http_new(d->loop,
                        &(struct http_config){.routes = routes,
                                              .route_count = route_count,
                                              .contexts = d->contexts,
                                              .login = local_login,
                                              .login_user = d},
                        &d->http);
+    }
     const struct http_listen wanted[] = {
         {HTTP_CONTROL, c->local.socket, NULL, NULL, NULL}, /* first: it says when another daemon runs */
         {HTTP_LOCAL, c->local.listen, NULL, names, NULL},

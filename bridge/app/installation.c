@@ -18,15 +18,14 @@ static bool present(const char *path)
     return lstat(path, &st) == 0;
 }
 
-/* The directories are made by the package; a newcomer who runs from a build tree gets the last one made. */
-static int make_directory_of(const char *path, struct str *why)
+int installation_make_directory(const char *path, unsigned mode, struct str *why)
 {
     const char *slash = strrchr(path, '/');
     if (!slash || slash == path) {
         return 0;
     }
     char *directory = mem_text_n(path, (size_t)(slash - path));
-    int result = mkdir(directory, 0700) == 0 || errno == EEXIST ? 0 : ERR_IO;
+    int result = mkdir(directory, mode) == 0 || errno == EEXIST ? 0 : ERR_IO;
     if (result != 0) {
         str_printf(why, "cannot make the directory %s: %m", directory);
     }
@@ -144,9 +143,9 @@ int installation_open(struct loop *loop, const struct config_store *config, stru
     char *key_path = config_secret_path(config->key_file);
     bool key_there = present(key_path);
     bool first = !key_there && !present(config->path);
-    int err = first ? make_directory_of(config->path, why) : 0;
+    int err = first ? installation_make_directory(config->path, 0700, why) : 0;
     if (err == 0 && first) {
-        err = make_directory_of(config->key_file, why);
+        err = installation_make_directory(config->key_file, 0700, why);
     }
     if (err == 0) {
         err = store_open(loop, &(struct store_config){config->path, key_there}, &in->store);

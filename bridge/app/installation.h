@@ -26,4 +26,8 @@ struct installation {
 int installation_open(struct loop *loop, const struct config_store *config, struct installation *in, struct str *why);
 void installation_close(struct installation *in);
 
+/* Makes the directory in which `path` lies, if it is the last one missing: packages bring theirs, a newcomer who runs
+   from a build tree gets them made. ERR_IO with a sentence. */
+int installation_make_directory(const char *path, unsigned mode, struct str *why);
+
 #endif

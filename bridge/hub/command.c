@@ -169,6 +169,9 @@ static void finish(struct hub *hub, struct request_id id, int result, enum basis
     }
     if (light->in_flight == 0) {
         light->desired.has = 0;
+        if (result != 0) {
+            event_hold_end(light);
+        }
     }
     answer(b, place, result, basis, why);
     if (b->pending == 0) {

@@ -88,9 +88,9 @@ const char *driver_name(const struct driver *driver); /* "mqtt/home": for logs *
 const char *driver_installation(const struct driver *driver);
 
 /* A light exists (first time, again, or changed in name, profile or place). Returns the light, NULL where the
-   user has the light forgotten for good or a cap is reached. Idempotent: announcing the same again is free and
-   makes no event. A tombstone is lifted: a lamp that re-joins is the same light. If the light is served by another
-   instance of the same kind, it moves here. */
+   hub has HUB_MAX_LIGHTS already. Idempotent: announcing the same again is free and makes no event. A tombstone is
+   lifted, also of a light that the user has forgotten: a lamp that re-joins is the same light. If the light is
+   served by another instance of the same kind, it moves here. */
 struct driver_light *driver_announce(struct driver *driver, const struct driver_announcement *announcement);
 /* The light is gone from the far side for good (removed from the network, not merely offline): detach is called, a
  * tombstone stays. */

@@ -146,6 +146,14 @@ void event_hold(struct light *light, uint32_t transition_ms)
     arm_holds(hub, light->hold_until);
 }
 
+void event_hold_end(struct light *light)
+{
+    if (light->hold_until != 0) {
+        light->hold_until = loop_now(light->hub->loop);
+        arm_holds(light->hub, light->hold_until);
+    }
+}
+
 void event_holds_due(void *user)
 {
     struct hub *hub = user;

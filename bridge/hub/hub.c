@@ -10,6 +10,13 @@
 #include "base/secrets.h"
 #include "hub/hub_internal.h"
 
+static void set_default(uint32_t *ms, uint32_t value)
+{
+    if (*ms == 0) {
+        *ms = value;
+    }
+}
+
 int hub_new(struct loop *loop, struct store *store, struct fetch *fetch, const struct hub_config *config,
             struct hub **ret_hub)
 {
@@ -19,9 +26,9 @@ int hub_new(struct loop *loop, struct store *store, struct fetch *fetch, const s
     hub->store = store;
     hub->fetch = fetch;
     hub->config = *config;
-    if (hub->config.deadline_ms == 0) {
-        hub->config.deadline_ms = HUB_DEADLINE_MS;
-    }
+    set_default(&hub->config.deadline_ms, HUB_DEADLINE_MS);
+    set_default(&hub->config.save_ms, HUB_SAVE_MS);
+    set_default(&hub->config.retry_ms, HUB_RETRY_MS);
     memcpy(hub->bridge_id, config->bridge_id, sizeof hub->bridge_id);
     hub->config.bridge_id = hub->bridge_id;
     secrets_hex(&text, hub->bridge_id, sizeof hub->bridge_id);

@@ -19,11 +19,16 @@ struct light; /* opaque; valid until the hub is freed (a removed light stays as 
 #define HUB_LIGHT_ID_SIZE 27 /* 26 characters of base32 and a NUL */
 #define HUB_NAME_MAX 100     /* code points of a name or room, SmartThings' limit */
 #define HUB_DEADLINE_MS 3000u
+#define HUB_SAVE_MS 5000u /* so that a fading lamp is one write */
+#define HUB_RETRY_MS 30000u
 
 struct hub_config {
     bool expose_switches, expose_groups;
     const uint8_t *bridge_id; /* 8 bytes, derived from the installation's key: light ids hang on it */
     uint32_t deadline_ms;     /* 0: HUB_DEADLINE_MS */
+    /* How long last states wait for the store, and a write that failed for its next try. 0: HUB_SAVE_MS, HUB_RETRY_MS.
+     */
+    uint32_t save_ms, retry_ms;
 };
 
 /* Loads the lights from the store (which may be unwell: then it starts empty and keeps nothing). */
@@ -85,7 +90,7 @@ struct hub_command {
 struct hub_result {
     struct light *light;
     int result; /* 0, ERR_TIMEOUT, ERR_OFFLINE, ERR_ENDED (removed), ERR_UNSUPPORTED, ERR_REJECTED, ERR_IO,
-                   ERR_CANCELLED */
+                   ERR_BUSY, ERR_CANCELLED */
     enum basis basis;
     struct light_state
         state;       /* the state to answer with: reported, overlaid by the command where the basis is not REPORTED */

@@ -114,7 +114,7 @@ struct hub {
     struct timer *deadline, *holds, *save;
     struct light *first_event, *last_event, *first_hold, *first_dirty;
     struct defer *deliver, *save_now;
-    bool delivering, stopping;
+    bool delivering, stopping, told_full;
     uint64_t holds_due; /* when the timer of the holds fires, if it runs */
     struct hub_listener *listeners;
     struct hub_stats stats;
@@ -142,6 +142,8 @@ void event_add(struct light *light, enum hub_event_kind kind, uint32_t changed);
 void event_deliver(void *user);
 void event_reach(struct light *light, enum light_reach reach);
 void event_hold(struct light *light, uint32_t transition_ms);
+/* The transition that the light was asked for does not happen: what it said meanwhile is told. */
+void event_hold_end(struct light *light);
 void event_holds_due(void *user);
 /* Members of the reported state have changed: told now, or when the transition is over. */
 void event_changed(struct light *light, uint32_t changed);
@@ -153,12 +155,14 @@ void keep_state(struct light *light); /* within seconds: no write per change */
 void keep_due(void *user);
 void keep_rows_due(void *user);
 void keep_flush(struct hub *hub);
+void keep_retry(struct hub *hub); /* a write failed: keep_due comes again in a while */
 /* The light's row in a batch, for what changes columns of it: it may not be in the store yet. */
 void keep_add_row(struct store_batch *batch, const struct light *light);
 
 /* secret.c */
 int secret_load(struct hub *hub);
 void secret_free(struct hub *hub);
+void secret_save(struct hub *hub); /* those that the store did not take yet */
 void garbage_free(struct driver *driver);
 
 #endif

@@ -7,8 +7,6 @@
 #include "base/mem.h"
 #include "hub/hub_internal.h"
 
-#define SAVE_MS 5000u   /* last states wait this long, so that a fading lamp is one write */
-#define RETRY_MS 30000u /* after a write that failed */
 #define BATCH_LIGHTS 500u
 
 static char *column_text(const struct store_row *row, int column)
@@ -19,7 +17,7 @@ static char *column_text(const struct store_row *row, int column)
 static const char *const load_sql =
     "SELECT id, driver, address, kind, name, user_name, room, exposed, manufacturer, model, version, can, min_kelvin, "
     "max_kelvin, removed_at, created_at, state_has, state_on, state_level, state_kelvin, state_hue, state_saturation, "
-    "state_mode, state_at FROM lights ORDER BY created_at, id";
+    "state_mode, state_at, far_room FROM lights ORDER BY created_at, id";
 
 static int load_row(void *user, const struct store_row *row)
 {
@@ -56,6 +54,7 @@ static int load_row(void *user, const struct store_row *row)
         .mode = (uint8_t)store_row_int(row, 22),
     };
     l->heard_at = store_row_int(row, 23);
+    l->far_room = column_text(row, 24);
     light_clamp(&l->reported, &l->profile);
     return 0;
 }
@@ -88,26 +87,26 @@ void keep_state(struct light *light)
     light->state_dirty = true;
     dirty(light);
     if (!timer_active(light->hub->save)) {
-        timer_start(light->hub->save, SAVE_MS);
+        timer_start(light->hub->save, light->hub->config.save_ms);
     }
 }
 
 /* The user's own columns are written by hub_light_edit alone: an edit under way must not be overwritten. */
 static const char *const row_sql =
     "INSERT INTO lights (id, driver, address, kind, name, manufacturer, model, version, can, min_kelvin, max_kelvin, "
-    "removed_at, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, nullif(?12, 0), ?13) "
+    "removed_at, created_at, far_room) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, nullif(?12, 0), ?13, ?14) "
     "ON CONFLICT (id) DO UPDATE SET kind = ?4, name = ?5, manufacturer = ?6, model = ?7, version = ?8, can = ?9, "
-    "min_kelvin = ?10, max_kelvin = ?11, removed_at = nullif(?12, 0)";
+    "min_kelvin = ?10, max_kelvin = ?11, removed_at = nullif(?12, 0), far_room = ?14";
 static const char *const state_sql =
     "UPDATE lights SET state_has = ?2, state_on = ?3, state_level = ?4, state_kelvin = ?5, state_hue = ?6, "
     "state_saturation = ?7, state_mode = ?8, state_at = nullif(?9, 0) WHERE id = ?1";
 
 void keep_add_row(struct store_batch *batch, const struct light *l)
 {
-    store_batch_add(batch, row_sql, "tttitttiiiiii", l->id, l->kind, l->address, (int64_t)l->profile.kind,
+    store_batch_add(batch, row_sql, "tttittttiiiiit", l->id, l->kind, l->address, (int64_t)l->profile.kind,
                     l->far_name ? l->far_name : l->address, l->manufacturer, l->model, l->version,
                     (int64_t)l->profile.can, (int64_t)l->profile.min_kelvin, (int64_t)l->profile.max_kelvin,
-                    l->removed_at, l->created_at);
+                    l->removed_at, l->created_at, l->far_room);
 }
 
 static void add_state(struct store_batch *batch, const struct light *l)
@@ -137,7 +136,7 @@ static void saved(void *user, int result)
             s->items[i].light->state_dirty |= s->items[i].state;
             dirty(s->items[i].light);
         }
-        timer_start(hub->save, RETRY_MS);
+        keep_retry(hub);
     }
     free(s);
 }
@@ -182,8 +181,14 @@ static void save(struct hub *hub, bool states)
     }
 }
 
+void keep_retry(struct hub *hub)
+{
+    timer_start(hub->save, hub->config.retry_ms);
+}
+
 void keep_due(void *user)
 {
+    secret_save(user);
     save(user, true);
 }
 
@@ -196,6 +201,7 @@ void keep_rows_due(void *user)
 void keep_flush(struct hub *hub)
 {
     struct store_batch *batch = store_batch_new();
+    secret_save(hub);
     size_t count = 0;
     for (struct light *l = hub->first_dirty; l; l = l->next_dirty) {
         if (l->row_dirty) {

@@ -301,7 +301,11 @@ struct driver_light *driver_announce(struct driver *driver, const struct driver_
     struct light *light = hub_light_find(hub, id);
     bool listed = !light || light->removed;
     if (!light && hub->light_count == HUB_MAX_LIGHTS) {
-        log_error(driver->name, "more than %u lights: %s is left out", HUB_MAX_LIGHTS, a->address);
+        if (!hub->told_full) {
+            hub->told_full = true;
+            log_error(driver->name, "more than %u lights: %s is left out, and what else comes", HUB_MAX_LIGHTS,
+                      a->address);
+        }
         return NULL;
     }
     if (!light) {
@@ -336,6 +340,8 @@ static void remove_light(struct light *light, const char *why)
     light->reported.has = 0;
     event_add(light, HUB_EVENT_REMOVED, 0);
     light->events &= ~(1u << HUB_EVENT_STATE | 1u << HUB_EVENT_REACH); /* of what is gone there is no more news */
+    light->changed = light->held = 0;
+    event_hold_end(light);
 }
 
 void driver_withdraw(struct driver_light *driver_light)
@@ -392,7 +398,8 @@ static void edit_committed(void *user, int result)
     }
     if (result == 0 && edit->forget) {
         remove_light(light, "it was forgotten");
-        keep_row(light); /* it may have been announced again while the store wrote */
+        keep_row(light); /* it may have been announced again, or have reported, while the store wrote */
+        keep_state(light);
     } else if (result == 0) {
         bool before = registry_exposed(light);
         if (edit->name) {

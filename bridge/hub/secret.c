@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secrets.h"
@@ -12,8 +13,15 @@
 struct secret {
     struct secret *next;
     char *driver, *key;
-    void *bytes;
+    void *bytes; /* len 0: removed; the entry stays, for what the store has still to be told */
     size_t len;
+    bool dirty;
+};
+
+/* Which secret a batch carries, to be marked again when it failed. */
+struct secret_saving {
+    struct lifeline *line;
+    char *driver, *key;
 };
 
 static int load_row(void *user, const struct store_row *row)
@@ -61,34 +69,71 @@ static struct secret **find(struct hub *hub, const char *driver, const char *key
     return at;
 }
 
-void driver_secret_put(struct driver *driver, const char *key, const void *bytes, size_t len)
+static void saved(void *user, int result)
+{
+    struct secret_saving *saving = user;
+    struct hub *hub = lifeline_release(saving->line);
+    if (hub && result != 0 && result != ERR_CANCELLED) {
+        struct secret *s = *find(hub, saving->driver, saving->key);
+        if (s) {
+            s->dirty = true;
+        }
+        keep_retry(hub);
+    }
+    free(saving->driver);
+    free(saving->key);
+    free(saving);
+}
+
+static void submit(struct hub *hub, struct secret *s)
 {
     struct store_batch *batch = store_batch_new();
-    struct secret **at = find(driver->hub, driver->name, key);
-    if (*at) {
-        struct secret *old = *at;
-        *at = old->next;
-        free_one(old);
-    }
-    if (len > 0) {
-        struct secret *s = mem_alloc(sizeof *s);
-        *s = (struct secret){driver->hub->secrets, mem_text(driver->name), mem_text(key), mem_text_n(bytes, len), len};
-        driver->hub->secrets = s;
+    struct secret_saving *saving = mem_alloc(sizeof *saving);
+    *saving = (struct secret_saving){lifeline_hold(hub), mem_text(s->driver), mem_text(s->key)};
+    if (s->len > 0) {
         store_batch_add(batch, "INSERT OR REPLACE INTO driver_secrets (driver, key, value) VALUES (?1, ?2, ?3)", "ttb",
-                        driver->name, key, bytes, len);
+                        s->driver, s->key, s->bytes, s->len);
     } else {
-        store_batch_add(batch, "DELETE FROM driver_secrets WHERE driver = ?1 AND key = ?2", "tt", driver->name, key);
+        store_batch_add(batch, "DELETE FROM driver_secrets WHERE driver = ?1 AND key = ?2", "tt", s->driver, s->key);
     }
-    store_submit(driver->hub->store, batch, NULL, NULL);
+    s->dirty = false;
+    store_submit(hub->store, batch, saved, saving);
+}
+
+void secret_save(struct hub *hub)
+{
+    for (struct secret *s = hub->secrets; s; s = s->next) {
+        if (s->dirty) {
+            submit(hub, s);
+        }
+    }
+}
+
+void driver_secret_put(struct driver *driver, const char *key, const void *bytes, size_t len)
+{
+    struct hub *hub = driver->hub;
+    struct secret *s = *find(hub, driver->name, key);
+    if (!s) {
+        s = mem_alloc(sizeof *s);
+        *s = (struct secret){.next = hub->secrets, .driver = mem_text(driver->name), .key = mem_text(key)};
+        hub->secrets = s;
+    }
+    void *copy = mem_text_n(bytes, len); /* before the old ones go: they may be what is put */
+    secrets_wipe(s->bytes, s->len);
+    free(s->bytes);
+    s->bytes = copy;
+    s->len = len;
+    submit(hub, s);
 }
 
 const void *driver_secret_get(struct driver *driver, const char *key, size_t *ret_len)
 {
     struct secret *s = *find(driver->hub, driver->name, key);
-    if (s) {
-        *ret_len = s->len;
+    if (!s || s->len == 0) {
+        return NULL;
     }
-    return s ? s->bytes : NULL;
+    *ret_len = s->len;
+    return s->bytes;
 }
 
 /* ---- nonsense ---- */

@@ -33,10 +33,11 @@ static const char *const migrations[] = {
     "  obtained_at INTEGER, refresh_started_at INTEGER, refresh_attempts INTEGER NOT NULL DEFAULT 0,"
     "  details TEXT) WITHOUT ROWID;"
 
-    /* exposed NULL: by default of its kind; state_*: the last state the lamp reported */
+    /* name, far_room: the far side's; user_name, room: the user's; exposed NULL: by default of its kind;
+       state_*: the last state the lamp reported */
     "CREATE TABLE lights ("
     "  id TEXT PRIMARY KEY, driver TEXT NOT NULL, address TEXT NOT NULL, kind INTEGER NOT NULL,"
-    "  name TEXT NOT NULL, user_name TEXT, room TEXT, exposed INTEGER,"
+    "  name TEXT NOT NULL, far_room TEXT, user_name TEXT, room TEXT, exposed INTEGER,"
     "  manufacturer TEXT, model TEXT, version TEXT,"
     "  can INTEGER NOT NULL, min_kelvin INTEGER, max_kelvin INTEGER,"
     "  removed_at INTEGER, created_at INTEGER NOT NULL,"

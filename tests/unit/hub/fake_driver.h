@@ -135,7 +135,8 @@ static const struct driver_ops fake_driver = {
 /* ---- a hub around it ---- */
 
 struct house {
-    char path[64]; /* of the store, "" for memory */
+    char path[64];       /* of the store, "" for memory */
+    bool store_expected; /* it must exist */
     struct loop *loop;
     struct store *store;
     struct hub *hub;
@@ -163,8 +164,11 @@ static void house_open(struct house *h)
         h->hub_config.deadline_ms = 60;
     }
     assert_int_equal(loop_new(&h->loop), 0);
-    assert_int_equal(store_open(h->loop, &(struct store_config){.path = h->path[0] ? h->path : ":memory:"}, &h->store),
-                     0);
+    assert_int_equal(
+        store_open(h->loop,
+                   &(struct store_config){.path = h->path[0] ? h->path : ":memory:", .expected = h->store_expected},
+                   &h->store),
+        0);
     assert_int_equal(hub_new(h->loop, h->store, NULL, &h->hub_config, &h->hub), 0);
     h->pulse = timer_new(h->loop, house_pulse, NULL);
     timer_repeat(h->pulse, 5);
@@ -205,6 +209,28 @@ static inline void house_turn(struct house *h, int times)
     for (int i = 0; i < times; i++) {
         loop_turn(h->loop, true);
     }
+}
+
+/* Turns until the condition holds; a generous bound, so that a failure ends. */
+#define house_until(h, condition)                                                                                      \
+    do {                                                                                                               \
+        for (int turns_ = 0; !(condition) && turns_ < 4000; turns_++) {                                                \
+            loop_turn((h)->loop, true);                                                                                \
+        }                                                                                                              \
+        assert_true(condition);                                                                                        \
+    } while (0)
+
+/* An edit or a forgetting that ended. */
+struct ending {
+    unsigned done;
+    int result;
+};
+
+static inline void house_ending(void *user, int result)
+{
+    struct ending *e = user;
+    e->done++;
+    e->result = result;
 }
 
 #define FULL_CAN (LIGHT_ON | LIGHT_LEVEL | LIGHT_KELVIN | LIGHT_COLOR | LIGHT_MODE)
