@@ -7,6 +7,7 @@
 #include "app/command.h"
 #include "app/control.h"
 #include "app/installation.h"
+#include "app/print.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "loop/loop.h"
@@ -20,16 +21,14 @@ static void print_account(const char *name, int64_t created_ms)
     struct tm tm;
     localtime_r(&seconds, &tm);
     strftime(date, sizeof date, "%Y-%m-%d", &tm);
-    printf("%-24s since %s\n", name, date);
+    print_cell(name, 24);
+    printf("since %s\n", date);
 }
 
 static void print_accounts(const struct json *answer, bool as_json)
 {
     if (as_json) {
-        struct str text = STR_INIT;
-        json_copy(&text, answer);
-        puts(str_z(&text));
-        str_done(&text);
+        print_json(answer);
         return;
     }
     const struct json *all = json_get(answer, "accounts");
@@ -197,17 +196,21 @@ int command_account(const struct command *self, int argc, char **argv)
         which++;
     }
     if (which == 4) {
-        return command_usage(self, count == 0 ? "what shall be done?" : "unknown action \"%s\"", words[0]);
+        return command_usage(self,
+                             count == 0 ? "what shall be done? One of add, list, remove, password"
+                                        : "\"%s\" is none of add, list, remove, password",
+                             words[0]);
     }
     if ((count == 2) != actions[which].named) {
-        return command_usage(self, actions[which].named ? "whose account?" : "list takes no name");
+        return command_usage(
+            self, actions[which].named ? "whose account? The name comes behind \"%s\"" : "\"%s\" takes no name",
+            words[0]);
     }
     exit_code = command_config(path, &config);
     if (exit_code != EXIT_FINE) {
         return exit_code;
     }
-    if (actions[which].password && command_password("Password", &password) != 0) {
-        fprintf(stderr, "lightbridge account: no password was given\n");
+    if (actions[which].password && command_password(self, &password) != 0) {
         exit_code = EXIT_NO;
     }
     if (exit_code == EXIT_FINE) {

@@ -15,15 +15,20 @@ static const char *text_of(const struct json *object, const char *key)
     return text ? text : "";
 }
 
-/* "on 40 % 2700 K", "off", "?" */
-static void describe_state(struct str *s, const struct json *state)
+/* "on 40 % 2700 K", "off", "?"; what an off lamp would show is told where it was just set. */
+static void describe_state(struct str *s, const struct json *state, bool whole)
 {
     double value;
     const struct json *on = json_get(state, "on");
-    bool color = strcmp(text_of(state, "mode"), "color") == 0;
-    str_add_z(s, !on ? "?" : json_is_true(on) ? "on" : "off");
+    bool color = strcmp(text_of(state, "mode"), "color") == 0 || !json_get(state, "kelvin");
+    if (on) {
+        str_add_z(s, json_is_true(on) ? "on" : "off");
+    }
+    if (on && !json_is_true(on) && !whole) {
+        return;
+    }
     if (json_number(json_get(state, "level"), &value) == 0) {
-        str_printf(s, " %.4g %%", value);
+        str_printf(s, value >= 1 && !whole ? " %.0f %%" : " %.4g %%", value);
     }
     if (!color && json_number(json_get(state, "kelvin"), &value) == 0) {
         str_printf(s, " %.0f K", value);
@@ -31,33 +36,82 @@ static void describe_state(struct str *s, const struct json *state)
     if (color && json_number(json_get(state, "hue"), &value) == 0) {
         double saturation = 0;
         (void)json_number(json_get(state, "saturation"), &saturation);
-        str_printf(s, " hue %.0f saturation %.0f", value, saturation);
+        str_printf(s, " hue %.0f sat %.0f", value, saturation);
+    }
+    if (s->len == 0) {
+        str_add_char(s, '?');
     }
 }
 
-static void print_light(const struct json *light)
+/* "on 40 %", "offline, was on", "not heard of" */
+static void describe_light(struct str *s, const struct json *light)
 {
-    struct str state = STR_INIT;
+    const struct json *state = json_get(light, "state");
+    const struct json *on = json_get(state, "on");
     const char *reach = text_of(light, "reach");
-    describe_state(&state, json_get(light, "state"));
-    print_cell(text_of(light, "name"), 28);
-    print_cell(text_of(light, "room"), 14);
-    print_cell(strcmp(reach, "unknown") == 0 ? "not heard of" : reach, 13);
-    print_cell(str_z(&state), 26);
-    print_cell(json_is_true(json_get(light, "exposed")) ? "exposed" : "hidden", 8);
-    printf("%s\n", text_of(light, "id"));
-    str_done(&state);
+    if (strcmp(reach, "online") == 0) {
+        describe_state(s, state, false);
+        return;
+    }
+    str_add_z(s, strcmp(reach, "offline") == 0 ? "offline" : "not heard of");
+    if (on) {
+        str_add_z(s, json_is_true(on) ? ", was on" : ", was off");
+    }
+}
+
+#define MIN_CELL 4u
+#define NAME_CELL 40u /* columns at most; what is longer pushes the rest */
+#define ROOM_CELL 20u
+#define STATE_CELL 24u
+
+static unsigned widest(const struct json *lights, const char *key, unsigned most)
+{
+    unsigned width = MIN_CELL;
+    for (const struct json *light = json_first(lights); light; light = json_next(light)) {
+        unsigned here = print_width(text_of(light, key));
+        width = here > width ? here : width;
+    }
+    return width < most ? width : most;
+}
+
+static void print_lights(const struct json *lights, bool ids)
+{
+    unsigned name = widest(lights, "name", NAME_CELL);
+    unsigned room = widest(lights, "room", ROOM_CELL);
+    if (!json_first(lights)) {
+        puts("no lights yet; is a broker configured, and is Zigbee2MQTT running?");
+        return;
+    }
+    print_cell("NAME", name);
+    print_cell("ROOM", room);
+    print_cell("STATE", STATE_CELL);
+    puts(ids ? "SMARTTHINGS  ID" : "SMARTTHINGS");
+    for (const struct json *light = json_first(lights); light; light = json_next(light)) {
+        struct str state = STR_INIT;
+        const char *exposed = json_is_true(json_get(light, "exposed")) ? "exposed" : "hidden";
+        describe_light(&state, light);
+        print_cell(text_of(light, "name"), name);
+        print_cell(text_of(light, "room"), room);
+        print_cell(str_z(&state), STATE_CELL);
+        if (ids) {
+            printf("%-11s  %s\n", exposed, text_of(light, "id"));
+        } else {
+            puts(exposed);
+        }
+        str_done(&state);
+    }
 }
 
 int command_lights(const struct command *self, int argc, char **argv)
 {
     const char *path = NULL;
     int as_json = 0;
+    int ids = 0;
     int exit_code;
     size_t count;
-    const struct option_spec options[] = {{"config", &path, NULL}, {"json", NULL, &as_json}};
+    const struct option_spec options[] = {{"config", &path, NULL}, {"json", NULL, &as_json}, {"ids", NULL, &ids}};
     struct json *answer = NULL;
-    if (command_options(self, argc, argv, options, 2, NULL, 0, &count, &exit_code) != 0) {
+    if (command_options(self, argc, argv, options, 3, NULL, 0, &count, &exit_code) != 0) {
         return exit_code;
     }
     char *socket = control_socket(path);
@@ -65,13 +119,7 @@ int command_lights(const struct command *self, int argc, char **argv)
     if (exit_code == EXIT_FINE && as_json) {
         print_json(answer);
     } else if (exit_code == EXIT_FINE) {
-        const struct json *all = json_get(answer, "lights");
-        if (!json_first(all)) {
-            puts("no lights yet; is a broker configured, and is Zigbee2MQTT running?");
-        }
-        for (const struct json *light = json_first(all); light; light = json_next(light)) {
-            print_light(light);
-        }
+        print_lights(json_get(answer, "lights"), ids != 0);
     }
     json_free(answer);
     free(socket);
@@ -85,7 +133,7 @@ struct verb {
     bool has_value;
     /* Writes the members of the request; false: the value is no good. */
     bool (*put)(struct json_out *j, const char *value);
-    const char *right; /* what would be right */
+    const char *right; /* what would be right; NULL where there is no value */
 };
 
 static bool number(const char *text, double min, double max, double *ret_value)
@@ -157,9 +205,9 @@ static bool put_color(struct json_out *j, const char *text)
 static const struct verb verbs[] = {
     {"on", false, put_on, NULL},
     {"off", false, put_off, NULL},
-    {"level", true, put_level, "level 0..100"},
-    {"kelvin", true, put_kelvin, "kelvin 2700 (1..30000)"},
-    {"color", true, put_color, "color HUE,SATURATION, as color 120,100 (hue 0..360, saturation 0..100)"},
+    {"level", true, put_level, "level 40 (0 to 100)"},
+    {"kelvin", true, put_kelvin, "kelvin 2700 (1 to 30000)"},
+    {"color", true, put_color, "color 120,100 (hue 0 to 360, saturation 0 to 100)"},
 };
 
 struct settings {
@@ -174,7 +222,7 @@ static int put_request(const struct command *self, struct json_out *j, const cha
     double seconds;
     bool edits = s->name || s->room || s->expose || s->hide;
     if (count < 2 && !edits && !s->forget) {
-        return command_usage(self, "what shall be done with %s?", words[0]);
+        return command_usage(self, "what shall be done with \"%s\"?", words[0]);
     }
     if (s->expose && s->hide) {
         return command_usage(self, "--expose and --hide exclude each other");
@@ -190,13 +238,20 @@ static int put_request(const struct command *self, struct json_out *j, const cha
         if (v == sizeof verbs / sizeof verbs[0]) {
             return command_usage(self, "\"%s\" is none of on, off, level, kelvin, color", words[1]);
         }
-        if ((count == 3) != verbs[v].has_value || !verbs[v].put(j, words[2])) {
-            return command_usage(self, "right would be: %s", verbs[v].right ? verbs[v].right : words[1]);
+        if (!verbs[v].has_value && count == 3) {
+            return command_usage(self, "\"%s\" takes no value, so \"%s\" is one word too many", words[1], words[2]);
+        }
+        if (verbs[v].has_value && count < 3) {
+            return command_usage(self, "\"%s\" needs a value; right would be: %s", words[1], verbs[v].right);
+        }
+        if (!verbs[v].put(j, words[2])) {
+            return command_usage(self, "\"%s\" is not good for %s; right would be: %s", words[2], words[1],
+                                 verbs[v].right);
         }
     }
     if (s->transition) {
         if (count < 2 || !number(s->transition, 0, 6553, &seconds)) {
-            return command_usage(self, "--transition takes seconds, 0..6553, beside something to do");
+            return command_usage(self, "--transition takes seconds, 0 to 6553, beside something to do");
         }
         put_number(j, "transition", seconds);
     }
@@ -215,19 +270,27 @@ static int put_request(const struct command *self, struct json_out *j, const cha
     return EXIT_FINE;
 }
 
-static void print_outcome(const struct json *answer, bool as_json)
+static void print_outcome(const struct json *answer, const struct settings *s)
 {
-    struct str state = STR_INIT;
     const struct json *light = json_get(answer, "light");
     const char *basis = json_get_text(answer, "basis");
-    if (as_json) {
-        print_json(answer);
+    print_text(stdout, text_of(light, "name"));
+    if (s->forget) {
+        puts(" is forgotten; it comes back when its lamp announces itself again");
         return;
     }
-    describe_state(&state, json_get(light, "state"));
-    print_text(text_of(light, "name"));
-    printf(": %s%s%s%s\n", str_z(&state), basis ? " (" : "", basis ? basis : "", basis ? ")" : "");
-    str_done(&state);
+    if (s->name || s->room || s->expose || s->hide) {
+        printf(" (");
+        print_text(stdout, *text_of(light, "room") ? text_of(light, "room") : "no room");
+        printf(", %s)", json_is_true(json_get(light, "exposed")) ? "exposed" : "hidden");
+    }
+    if (basis) {
+        struct str state = STR_INIT;
+        describe_state(&state, json_get(light, "state"), true);
+        printf(": %s (%s)", str_z(&state), basis);
+        str_done(&state);
+    }
+    putchar('\n');
 }
 
 int command_light(const struct command *self, int argc, char **argv)
@@ -263,7 +326,11 @@ int command_light(const struct command *self, int argc, char **argv)
         exit_code = socket ? control_ask(socket, "/control/light", &body, &answer) : EXIT_NO;
     }
     if (exit_code == EXIT_FINE) {
-        print_outcome(answer, as_json);
+        if (as_json) {
+            print_json(answer);
+        } else {
+            print_outcome(answer, &s);
+        }
     }
     json_free(answer);
     str_done(&body);

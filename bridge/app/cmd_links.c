@@ -50,10 +50,11 @@ static void print_line(const struct json *link)
     print_cell(text_of(link, "account"), 16);
     print_cell(text_of(link, "client_name"), 14);
     print_cell(!alive ? "ended" : time_of(link, "redeemed_at") == 0 ? "never finished" : "linked", 15);
+    printf("\n    ");
     if (alive) {
-        printf("%s\n", callback_says(text_of(callback, "state")));
+        printf("callbacks: %s\n", callback_says(text_of(callback, "state")));
     } else {
-        print_text(text_of(link, "end_reason"));
+        print_text(stdout, text_of(link, "end_reason"));
         printf("\n");
     }
 }
@@ -88,7 +89,7 @@ static void print_whole(const struct json *link)
     }
     if (*text_of(callback, "last_error")) {
         printf("  %-24s ", "it said");
-        print_text(text_of(callback, "last_error"));
+        print_text(stdout, text_of(callback, "last_error"));
         printf("\n");
     }
 }

@@ -9,19 +9,21 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/log.h"
 
 const struct command commands[] = {
     {"run", "[--config FILE] [--demo]", "the daemon, in the foreground",
-     "  --demo          adds three virtual lights, so that something is there without any hardware\n", command_run},
-    {"check-config", "[--config FILE]", "is the configuration right, and if not: where", "", command_check_config},
+     "  --demo          adds three virtual lights, so that something is there without any hardware\n", "", command_run},
+    {"check-config", "[--config FILE]", "is the configuration right, and if not: where", "", "", command_check_config},
     {"account", "add NAME | list | remove NAME | password NAME", "the people who may link their SmartThings account",
-     "  --json          machine-readable (list)\n"
-     "\n"
-     "The password is asked for on the terminal, or taken as one line of standard input. Without a\n"
-     "running daemon, add, list, remove and password work on the store directly.\n",
+     "  --json          machine-readable (list)\n",
+     "The password is asked for on the terminal, or taken as one line of standard input.\n"
+     "Works through the daemon, or on the store directly while none runs.\n",
      command_account},
     {"lights", "[--json]", "all lights: state, room, whether SmartThings sees them",
-     "  --json          machine-readable; described in lightbridge(1)\n", command_lights},
+     "  --ids           their ids too, which never change\n"
+     "  --json          machine-readable; described in lightbridge(1)\n",
+     "", command_lights},
     {"light",
      "NAME_OR_ID on | off | level N | kelvin N | color HUE,SATURATION [--transition S]\n"
      "       lightbridge light NAME_OR_ID [--name N] [--room R] [--expose | --hide]\n"
@@ -33,34 +35,40 @@ const struct command commands[] = {
      "  --expose        SmartThings sees it\n"
      "  --hide          SmartThings does not see it\n"
      "  --forget        removes it; it comes back when its lamp announces itself again\n"
-     "  --json          prints the light as `lights --json` does\n"
-     "\n"
-     "level and saturation are 0..100, hue is degrees 0..360, kelvin is in K.\n",
+     "  --json          machine-readable; described in lightbridge(1)\n",
+     "level and saturation are 0 to 100, hue is 0 to 360 degrees, kelvin is in K.\n"
+     "What a light says last is the basis of the answer: the lamp reported it, it was accepted\n"
+     "by the lamp's network, or it is assumed because the lamp never says anything.\n",
      command_light},
-    {"links", "[ID] [--json]", "account links and their health",
-     "  --json          machine-readable; described in lightbridge(1)\n"
-     "  --all           ended links too\n",
-     command_links},
-    {"unlink", "ID", "ends an account link (SmartThings then asks to link again)", "", command_unlink},
+    {"links", "[ID] [--all] [--json]", "account links and their health",
+     "  --all           ended links too\n"
+     "  --json          machine-readable, ended ones too; described in lightbridge(1)\n",
+     "With an ID: its story.\n", command_links},
+    {"unlink", "ID", "ends an account link (SmartThings then asks to link again)", "", "", command_unlink},
     {"store", "reset [--yes]", "gives up the store: all links and accounts go; the old file is kept aside",
-     "  --yes           does not ask\n", command_store},
+     "  --yes           does not ask\n", "The daemon must not be running. Lights keep their ids.\n", command_store},
 };
 const size_t command_count = sizeof commands / sizeof commands[0];
 
 static void print_help(const struct command *self)
 {
-    printf("usage: lightbridge %s %s\n\n%s\n\n  --config FILE   default %s\n%s  --help          this text\n",
-           self->name, self->arguments, self->summary, CONFIG_PATH, self->options);
+    printf("usage: lightbridge %s %s\n\n%s\n\n%s  --config FILE   default %s\n  --help          this text\n%s%s",
+           self->name, self->arguments, self->summary, self->options, CONFIG_PATH, *self->notes ? "\n" : "",
+           self->notes);
 }
 
 int command_usage(const struct command *self, const char *format, ...)
 {
+    struct str what = STR_INIT;
+    struct str shown = STR_INIT;
     va_list args;
-    fprintf(stderr, "lightbridge %s: ", self->name);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    str_vprintf(&what, format, args);
     va_end(args);
-    fprintf(stderr, "\nusage: lightbridge %s %s\n", self->name, self->arguments);
+    log_escape(&shown, str_z(&what), what.len);
+    fprintf(stderr, "lightbridge %s: %s\n`lightbridge %s --help` says more\n", self->name, str_z(&shown), self->name);
+    str_done(&what);
+    str_done(&shown);
     return EXIT_USAGE;
 }
 
@@ -128,27 +136,46 @@ int command_config(const char *path, struct config **ret_config)
     return err == 0 ? EXIT_FINE : EXIT_NO;
 }
 
-int command_password(const char *prompt, struct str *ret_password)
+static bool read_line(char *line, int size)
 {
-    struct termios before;
-    bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
-    if (terminal) {
-        struct termios quiet = before;
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
-        fprintf(stderr, "%s: ", prompt);
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-    }
-    char line[2048];
-    char *got = fgets(line, sizeof line, stdin);
-    if (terminal) {
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-        fputc('\n', stderr);
-    }
-    if (!got) {
-        return ERR_INVALID;
+    if (!fgets(line, size, stdin)) {
+        return false;
     }
     line[strcspn(line, "\r\n")] = 0;
-    str_add_z(ret_password, line);
+    return *line != 0;
+}
+
+static bool ask_quietly(const char *prompt, const struct termios *before, char *line, int size)
+{
+    struct termios quiet = *before;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    fprintf(stderr, "%s: ", prompt);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+    bool got = read_line(line, size);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
+    fputc('\n', stderr);
+    return got;
+}
+
+int command_password(const struct command *self, struct str *ret_password)
+{
+    struct termios before;
+    char line[2048] = "";
+    char again[2048] = "";
+    const char *wrong = NULL;
+    if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &before) != 0) {
+        wrong = read_line(line, sizeof line) ? NULL : "no password was given: it is one line of standard input";
+    } else if (!ask_quietly("Password", &before, line, sizeof line)) {
+        wrong = "no password was given";
+    } else if (!ask_quietly("Once more", &before, again, sizeof again) || strcmp(line, again) != 0) {
+        wrong = "the two are not the same";
+    }
+    if (wrong) {
+        fprintf(stderr, "lightbridge %s: %s\n", self->name, wrong);
+    } else {
+        str_add_z(ret_password, line);
+    }
     explicit_bzero(line, sizeof line);
-    return 0;
+    explicit_bzero(again, sizeof again);
+    return wrong ? ERR_INVALID : 0;
 }

@@ -15,6 +15,7 @@ struct command {
     const char *arguments; /* as the usage line shows them */
     const char *summary;   /* one line */
     const char *options;   /* lines of --help, "" if there are none beside --config and --help */
+    const char *notes;     /* what --help says below them, "" if nothing */
     /* argv[0] is the command's name. */
     int (*run)(const struct command *self, int argc, char **argv);
 };
@@ -33,12 +34,13 @@ struct option_spec {
    other words in words[0..*ret_count), at most max. Returns 0, or -1 with *ret_exit set: the caller returns that. */
 int command_options(const struct command *self, int argc, char **argv, const struct option_spec *options, size_t count,
                     const char **words, size_t max, size_t *ret_count, int *ret_exit);
-/* "lightbridge NAME: ..." on standard error, with the way to --help; answers EXIT_USAGE. */
+/* "lightbridge NAME: ..." on standard error, escaped, with the way to --help; answers EXIT_USAGE. */
 int command_usage(const struct command *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Loads the configuration (path NULL: CONFIG_PATH); says what is wrong on standard error: EXIT_NO. */
 int command_config(const char *path, struct config **ret_config);
-/* One line of standard input, or of the terminal without echo after `prompt`. ERR_INVALID at its end. */
-int command_password(const char *prompt, struct str *ret_password);
+/* One line of standard input, or of the terminal without echo, where it is asked for twice. ERR_INVALID, with the
+   reason on standard error: nothing was given, or two different ones. */
+int command_password(const struct command *self, struct str *ret_password);
 
 int command_run(const struct command *self, int argc, char **argv);
 int command_check_config(const struct command *self, int argc, char **argv);

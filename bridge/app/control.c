@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/print.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "fetch/fetch.h"
@@ -69,14 +70,18 @@ static void print_error(const struct asking *a, const struct json *answer)
 {
     const char *text = json_get_text(answer, "error_description");
     if (text) {
-        fprintf(stderr, "lightbridge: %s\n", text);
+        fputs("lightbridge: ", stderr);
+        print_text(stderr, text);
+        fputc('\n', stderr);
     } else {
         fprintf(stderr, "lightbridge: the daemon answered with status %d\n", a->status);
     }
     for (const struct json *c = json_first(json_get(answer, "candidates")); c; c = json_next(c)) {
         const char *id = json_get_text(c, "id");
         const char *name = json_get_text(c, "name");
-        fprintf(stderr, "  %s  %s\n", id ? id : "", name ? name : "");
+        fprintf(stderr, "  %s  ", id ? id : "");
+        print_text(stderr, name ? name : "");
+        fputc('\n', stderr);
     }
 }
 

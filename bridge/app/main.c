@@ -1,3 +1,4 @@
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,8 @@ static void print_usage(FILE *to)
 
 int main(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_IGN); /* a caller that has gone is a result of write(), not the end of the daemon */
+    (void)setlocale(LC_CTYPE, "C.UTF-8"); /* lamps' names are UTF-8 whatever the terminal says; columns are counted */
+    signal(SIGPIPE, SIG_IGN);             /* a caller that has gone is a result of write(), not the end of the daemon */
     if (argc < 2) {
         print_usage(stderr);
         return EXIT_USAGE;
@@ -41,7 +43,7 @@ int main(int argc, char **argv)
             return commands[i].run(&commands[i], argc - 1, argv + 1);
         }
     }
-    fprintf(stderr, "lightbridge: unknown command \"%s\"\n", argv[1]);
+    fprintf(stderr, "lightbridge: there is no command \"%s\"\n", argv[1]);
     print_usage(stderr);
     return EXIT_USAGE;
 }

@@ -3,32 +3,53 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <wchar.h>
 
 #include "base/json.h"
 #include "base/log.h"
 
-void print_text(const char *text)
+void print_text(FILE *to, const char *text)
 {
     struct str s = STR_INIT;
     log_escape(&s, text, strlen(text));
-    fputs(str_z(&s), stdout);
+    fputs(str_z(&s), to);
     str_done(&s);
+}
+
+/* Wide letters take two columns, combining ones none. */
+static unsigned columns(const struct str *s)
+{
+    unsigned count = 0;
+    mbstate_t state = {0};
+    for (size_t i = 0; i < s->len;) {
+        wchar_t letter = 0;
+        size_t len = mbrtowc(&letter, s->data + i, s->len - i, &state);
+        int width = len > 0 && len <= s->len - i ? wcwidth(letter) : 1;
+        if (len == 0 || len > s->len - i) { /* the locale has no UTF-8 */
+            state = (mbstate_t){0};
+            len = 1;
+            width = ((unsigned char)s->data[i] & 0xc0) != 0x80;
+        }
+        count += width > 0 ? (unsigned)width : 0;
+        i += len;
+    }
+    return count;
+}
+
+unsigned print_width(const char *text)
+{
+    struct str s = STR_INIT;
+    log_escape(&s, text, strlen(text));
+    unsigned count = columns(&s);
+    str_done(&s);
+    return count;
 }
 
 void print_cell(const char *text, unsigned width)
 {
-    struct str s = STR_INIT;
-    unsigned shown = 0;
-    log_escape(&s, text, strlen(text));
-    for (size_t i = 0; i < s.len; i++) {
-        shown += (s.data[i] & 0xc0) != 0x80;
-    }
-    fputs(str_z(&s), stdout);
-    do {
-        fputc(' ', stdout);
-    } while (++shown < width);
-    fputc(' ', stdout);
-    str_done(&s);
+    unsigned shown = print_width(text);
+    print_text(stdout, text);
+    printf("%*s", shown < width ? (int)(width - shown) + 2 : 2, "");
 }
 
 void print_json(const struct json *value)

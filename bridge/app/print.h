@@ -3,12 +3,15 @@
 #define APP_PRINT_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 struct json;
 
-void print_text(const char *text);                 /* escaped as a log line is */
-void print_cell(const char *text, unsigned width); /* counted in code points; two spaces behind it at least */
-void print_json(const struct json *value);         /* one line */
+void print_text(FILE *to, const char *text);       /* escaped as a log line is */
+void print_cell(const char *text, unsigned width); /* of columns; two spaces behind it at least */
+/* Columns of a terminal that the text takes when print_text shows it. */
+unsigned print_width(const char *text);
+void print_json(const struct json *value); /* one line */
 /* "2026-11-24 10:03" local time; "never" for 0. */
 void print_time(int64_t wall_ms);
 

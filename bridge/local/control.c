@@ -94,12 +94,24 @@ static const char *const kinds[] = {
 static const char *const reaches[] = {
     [LIGHT_REACH_UNKNOWN] = "unknown", [LIGHT_REACH_ONLINE] = "online", [LIGHT_REACH_OFFLINE] = "offline"};
 
+static const struct {
+    uint32_t bits;
+    const char *name;
+} abilities[] = {{LIGHT_ON, "on"}, {LIGHT_LEVEL, "level"}, {LIGHT_KELVIN, "kelvin"}, {LIGHT_COLOR, "color"}};
+
+void control_add_abilities(struct str *s, const struct light_profile *profile)
+{
+    const char *between = "";
+    for (size_t i = 0; i < sizeof abilities / sizeof abilities[0]; i++) {
+        if ((profile->can & abilities[i].bits) == abilities[i].bits) {
+            str_printf(s, "%s%s", between, abilities[i].name);
+            between = ", ";
+        }
+    }
+}
+
 static void put_can(struct json_out *j, const struct light_profile *profile)
 {
-    static const struct {
-        uint32_t bits;
-        const char *name;
-    } abilities[] = {{LIGHT_ON, "on"}, {LIGHT_LEVEL, "level"}, {LIGHT_KELVIN, "kelvin"}, {LIGHT_COLOR, "color"}};
     json_member_array(j, "can");
     for (size_t i = 0; i < sizeof abilities / sizeof abilities[0]; i++) {
         if ((profile->can & abilities[i].bits) == abilities[i].bits) {

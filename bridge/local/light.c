@@ -127,16 +127,31 @@ static void fail(struct asked *a, int err, const char *text)
     finish(a);
 }
 
+static void describe_failure(struct str *s, const struct light *light, int result, const char *why)
+{
+    struct light_info info;
+    hub_light_info(light, &info);
+    str_printf(s, "%s: ", info.name);
+    str_add_z(s, *why ? why : err_text(result));
+    if (result == ERR_UNSUPPORTED) {
+        str_add_z(s, "; it can: ");
+        control_add_abilities(s, &info.profile);
+    }
+}
+
 static void driven(void *user, const struct hub_result *results, size_t count)
 {
     static const char *const bases[] = {
         [BASIS_REPORTED] = "reported", [BASIS_ACCEPTED] = "accepted", [BASIS_ASSUMED] = "assumed"};
     struct asked *a = user;
-    if (count != 1 || results[0].result != 0) {
-        fail(a, count == 1 ? results[0].result : ERR_CANCELLED, count == 1 ? results[0].why : NULL);
+    struct str why = STR_INIT;
+    if (count == 1 && results[0].result == 0) {
+        answer(a, bases[results[0].basis]);
         return;
     }
-    answer(a, bases[results[0].basis]);
+    describe_failure(&why, a->light, count == 1 ? results[0].result : ERR_CANCELLED, count == 1 ? results[0].why : "");
+    fail(a, count == 1 ? results[0].result : ERR_CANCELLED, str_z(&why));
+    str_done(&why);
 }
 
 static void edited(void *user, int result)

@@ -24,6 +24,8 @@ struct local {
 
 /* The control API's documents (control.c), also for the answers of light.c. */
 void control_put_light(struct json_out *j, const struct light *light);
+/* "on, level": what it can do, for people. */
+void control_add_abilities(struct str *s, const struct light_profile *profile);
 /* Answers with an error of the control API that fits `err`. */
 void control_answer_error(struct http_exchange *x, int err, const char *text);
 /* Parses the body; NULL: an error was answered. The caller frees with json_free. */
