@@ -97,8 +97,11 @@ static const char stylesheet[] =
     "code{overflow-wrap:anywhere}\n"
     "ul.rows{list-style:none;margin:0;padding:0}\n"
     "ul.rows li{padding:.7rem 0;border-top:1px solid var(--line)}\nul.rows li:first-child{border-top:0}\n"
-    ".row{display:flex;flex-wrap:wrap;gap:.2rem 1rem;justify-content:space-between}\n"
-    ".name{font-weight:600;overflow-wrap:anywhere}\n";
+    ".card>ul.rows{margin:-.6rem 0}\n"
+    ".row{display:flex;gap:1rem;justify-content:space-between}\n"
+    ".row>:last-child{flex:none;max-width:50%;text-align:right}\n"
+    ".name{font-weight:600;overflow-wrap:anywhere;min-width:0}\n"
+    ".count{font-weight:400;opacity:.7}\n";
 
 void http_stylesheet(struct http_exchange *x, void *context)
 {

@@ -43,7 +43,7 @@ static int load_row(void *user, const struct store_row *row)
     l->profile.max_kelvin = (uint16_t)store_row_int(row, 13);
     l->removed_at = store_row_int(row, 14);
     l->removed = l->removed_at != 0;
-    l->created_at = store_row_int(row, 15);
+    l->created_at = hub->last_birth = store_row_int(row, 15); /* rows come in its order */
     l->reported = (struct light_state){
         .has = (uint32_t)store_row_int(row, 16),
         .on = store_row_int(row, 17) != 0,

@@ -293,6 +293,14 @@ void registry_detach(struct light *light)
     light->serving = (struct driver_light){0};
 }
 
+/* Instant of birth and place in the list in one: no two are equal, so the order is the same after a restart. */
+static int64_t birth_of_next(struct hub *hub)
+{
+    int64_t now = loop_wall_ms();
+    hub->last_birth = now > hub->last_birth ? now : hub->last_birth + 1;
+    return hub->last_birth;
+}
+
 struct driver_light *driver_announce(struct driver *driver, const struct driver_announcement *a)
 {
     struct hub *hub = driver->hub;
@@ -310,7 +318,7 @@ struct driver_light *driver_announce(struct driver *driver, const struct driver_
     }
     if (!light) {
         light = registry_add(hub, id, driver->ops->kind, a->address);
-        light->created_at = loop_wall_ms();
+        light->created_at = birth_of_next(hub);
     }
     light->removed = false;
     light->removed_at = 0;

@@ -1,6 +1,7 @@
 /* GET /metrics: Prometheus text exposition format 0.0.4. Every series is a row. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "local/local_internal.h"
@@ -12,7 +13,7 @@ struct series {
 
 static void put(struct str *s, const char *name, const char *type, const char *help, double value)
 {
-    str_printf(s, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, type, name, value);
+    str_printf(s, "# HELP %s %s\n# TYPE %s %s\n%s %.15g\n", name, help, name, type, name, value);
 }
 
 static double resident_bytes(void)
@@ -26,6 +27,13 @@ static double resident_bytes(void)
         fclose(f);
     }
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static double cpu_seconds(void)
+{
+    struct timespec t = {0};
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static void put_lights(struct str *s, struct hub *hub)
@@ -154,6 +162,7 @@ void local_metrics(struct http_exchange *x, void *context)
     put(&s, "process_start_time_seconds", "gauge", "Start time of the process since 1970.",
         (double)local->started_wall_ms / 1000);
     put(&s, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
+    put(&s, "process_cpu_seconds_total", "counter", "Processor time spent.", cpu_seconds());
     put_lights(&s, local->hub);
     put_links(&s, local->oauth);
     put_hub(&s, local->hub);

@@ -6,7 +6,7 @@
 
 static void put_row(struct str *s, const char *name, const char *right, const char *class, const char *below)
 {
-    str_add_z(s, "<li><div class=\"row\"><span class=\"name\">");
+    str_add_z(s, "<li><div class=\"row\"><span class=\"name\" dir=\"auto\">");
     http_escape(s, name);
     str_printf(s, "</span><span class=\"%s\">", class);
     http_escape(s, right);
@@ -19,18 +19,40 @@ static void put_row(struct str *s, const char *name, const char *right, const ch
     str_add_z(s, "</li>\n");
 }
 
+/* A section of rows that are made already; `none` and `hint` stand where there are none. */
+static void put_section(struct str *s, const char *title, struct str *rows, size_t count, const char *none,
+                        const char *hint)
+{
+    str_printf(s, "<h2>%s", title);
+    if (count > 0) {
+        str_printf(s, " <span class=\"count\">%zu</span>", count);
+    }
+    str_add_z(s, "</h2>\n<div class=\"card\"><ul class=\"rows\">\n");
+    if (count == 0) {
+        put_row(rows, none, "", "", hint);
+    }
+    str_add(s, rows->data, rows->len);
+    str_add_z(s, "</ul></div>\n");
+    str_done(rows);
+}
+
 static void describe(struct str *s, const struct light_info *i)
 {
     const struct light_state *r = &i->reported;
-    if (i->reach == LIGHT_REACH_OFFLINE) {
-        str_add_z(s, "offline");
+    bool knows = (r->has & (LIGHT_ON | LIGHT_LEVEL)) != 0;
+    bool on = r->has & LIGHT_ON ? r->on : r->level > 0; /* a lamp without a switch is on by its level */
+    if (i->reach == LIGHT_REACH_OFFLINE || !knows) {
+        str_add_z(s, i->reach == LIGHT_REACH_OFFLINE ? "offline" : "not heard of yet");
         return;
     }
-    str_add_z(s, !(r->has & LIGHT_ON) ? "not heard of yet" : r->on ? "on" : "off");
-    if ((r->has & LIGHT_ON) && r->on && (r->has & LIGHT_LEVEL)) {
-        str_printf(s, " %u %%", (r->level + 50u) / 100u);
+    str_add_z(s, on ? "on" : "off");
+    if (!on) {
+        return;
     }
-    if ((r->has & LIGHT_MODE) && r->mode == LIGHT_MODE_COLOR && (r->has & LIGHT_HUE)) {
+    if (r->has & LIGHT_LEVEL) {
+        str_printf(s, r->level < 100 ? " <1 %%" : " %u %%", (r->level + 50u) / 100u);
+    }
+    if ((r->has & LIGHT_HUE) && (!(r->has & LIGHT_KELVIN) || r->mode == LIGHT_MODE_COLOR)) {
         str_printf(s, ", hue %u°", r->hue / 100u);
     } else if (r->has & LIGHT_KELVIN) {
         str_printf(s, ", %u K", r->kelvin);
@@ -40,7 +62,7 @@ static void describe(struct str *s, const struct light_info *i)
 static void put_lights(struct str *s, struct hub *hub)
 {
     size_t shown = 0;
-    str_add_z(s, "<h2>Lights</h2>\n<div class=\"card\"><ul class=\"rows\">\n");
+    struct str rows = STR_INIT;
     for (size_t k = 0; k < hub_light_count(hub); k++) {
         struct light_info i;
         struct str right = STR_INIT;
@@ -52,32 +74,29 @@ static void put_lights(struct str *s, struct hub *hub)
         describe(&right, &i);
         str_printf(&below, "%s%s%s%s", i.room, *i.room ? " · " : "", *i.where ? i.where : i.address,
                    i.exposed ? "" : " · hidden from SmartThings");
-        put_row(s, i.name, str_z(&right), i.reach == LIGHT_REACH_OFFLINE ? "bad" : "", str_z(&below));
+        put_row(&rows, i.name, str_z(&right), i.reach == LIGHT_REACH_OFFLINE ? "bad" : "", str_z(&below));
         str_done(&right);
         str_done(&below);
         shown++;
     }
-    if (shown == 0) {
-        put_row(s, "No lights yet", "", "", "Is a broker configured, and is Zigbee2MQTT running?");
-    }
-    str_add_z(s, "</ul></div>\n");
+    put_section(s, "Lights", &rows, shown, "No lights yet", "Is a broker configured, and is Zigbee2MQTT running?");
 }
 
 static const struct {
     enum smartthings_callback callback;
-    const char *says, *class;
+    const char *right, *class, *says;
 } callbacks[] = {
-    {SMARTTHINGS_NONE, "linked; SmartThings has not granted callbacks yet", ""},
-    {SMARTTHINGS_EXCHANGING, "linked; the callback grant is being redeemed", ""},
-    {SMARTTHINGS_GRANTED, "linked; changes are told at once", "good"},
-    {SMARTTHINGS_REFRESHING, "linked; the callback token is being renewed", ""},
-    {SMARTTHINGS_NEEDS_GRANT, "linked, but it needs a new grant: pull down in the SmartThings app", "bad"},
+    {SMARTTHINGS_NONE, "linked", "", "SmartThings has not granted callbacks: it learns of changes when it asks"},
+    {SMARTTHINGS_EXCHANGING, "linked", "", "the callback grant is being redeemed"},
+    {SMARTTHINGS_GRANTED, "linked", "good", "changes are told at once"},
+    {SMARTTHINGS_REFRESHING, "linked", "good", "the callback token is being renewed"},
+    {SMARTTHINGS_NEEDS_GRANT, "needs a grant", "bad", "pull down in the SmartThings app, so that it discovers anew"},
 };
 
 static void put_links(struct str *s, const struct local *local)
 {
     size_t shown = 0;
-    str_add_z(s, "<h2>Links</h2>\n<div class=\"card\"><ul class=\"rows\">\n");
+    struct str rows = STR_INIT;
     for (struct oauth_link *l = oauth_link_next(local->oauth, NULL); l; l = oauth_link_next(local->oauth, l)) {
         struct oauth_link_info i;
         struct smartthings_link_state state = {.callback = SMARTTHINGS_NONE, .last_error = ""};
@@ -89,30 +108,43 @@ static void put_links(struct str *s, const struct local *local)
         if (local->smartthings) {
             (void)smartthings_link_state(local->smartthings, l, &state);
         }
-        str_printf(&below, "%s", i.id);
+        size_t k = 0;
+        while (k + 1 < sizeof callbacks / sizeof callbacks[0] && callbacks[k].callback != state.callback) {
+            k++;
+        }
+        str_printf(&below, "%s · %s", callbacks[k].says, i.id);
         if (*state.last_error) {
             str_printf(&below, " · last trouble: %s", state.last_error);
         }
         struct str name = STR_INIT;
         str_printf(&name, "%s · %s", i.account, i.client_name ? i.client_name : i.client_id);
-        for (size_t k = 0; k < sizeof callbacks / sizeof callbacks[0]; k++) {
-            if (callbacks[k].callback == state.callback) {
-                put_row(s, str_z(&name), callbacks[k].says, callbacks[k].class, str_z(&below));
-            }
-        }
+        put_row(&rows, str_z(&name), callbacks[k].right, callbacks[k].class, str_z(&below));
         str_done(&name);
         str_done(&below);
         shown++;
     }
-    if (shown == 0) {
-        put_row(s, "No account is linked", "", "", "In the SmartThings app: add a device, and choose this bridge.");
-    }
-    str_add_z(s, "</ul></div>\n");
+    put_section(s, "Links", &rows, shown, "No account is linked",
+                "In the SmartThings app: add a device, and choose this bridge.");
 }
+
+struct networks {
+    struct str rows;
+    size_t count;
+};
 
 static void put_driver(void *user, const char *name, const char *status)
 {
-    put_row(user, name, status, "", "");
+    struct networks *n = user;
+    put_row(&n->rows, name, "", "", status);
+    n->count++;
+}
+
+static void put_networks(struct str *s, struct hub *hub)
+{
+    struct networks n = {0};
+    hub_driver_status(hub, put_driver, &n);
+    put_section(s, "Networks", &n.rows, n.count, "No network is configured",
+                "The configuration file names brokers under \"mqtt\"; `lightbridge run --demo` shows lamps in memory.");
 }
 
 void local_page(struct http_exchange *x, void *context)
@@ -133,8 +165,7 @@ void local_page(struct http_exchange *x, void *context)
     }
     put_lights(&s, local->hub);
     put_links(&s, local);
-    str_add_z(&s, "<h2>Networks</h2>\n<div class=\"card\"><ul class=\"rows\">\n");
-    hub_driver_status(local->hub, put_driver, &s);
-    str_add_z(&s, "</ul></div>\n<p class=\"small\">lightbridge " LIGHTBRIDGE_VERSION "</p>\n</main>\n");
+    put_networks(&s, local->hub);
+    str_add_z(&s, "<p class=\"small\">lightbridge " LIGHTBRIDGE_VERSION "</p>\n</main>\n");
     http_answer_page(x, 200, "lightbridge", &s, NULL);
 }

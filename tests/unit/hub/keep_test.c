@@ -138,6 +138,24 @@ static void a_restart_brings_all_back(void **state)
     assert_string_equal(house_info(house_light(&house, "Kitchen")).room, "Suggested");
 }
 
+static void the_order_is_that_of_birth(void **state)
+{
+    char name[16];
+    (void)state;
+    for (unsigned i = 0; i < 60; i++) { /* many in one millisecond; some before and some after a restart */
+        if (i == 40) {
+            restart();
+        }
+        (void)snprintf(name, sizeof name, "Lamp %u", i);
+        (void)house_announce(house.fake.driver, name, name);
+    }
+    restart();
+    for (unsigned i = 0; i < 60; i++) {
+        (void)snprintf(name, sizeof name, "Lamp %u", i);
+        assert_string_equal(house_info(hub_light_at(house.hub, i)).name, name);
+    }
+}
+
 static void not_announced_is_not_driven(void **state)
 {
     struct reply r = {0};
@@ -286,6 +304,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_storm_of_reports_is_one_write),
         CASE(a_restart_brings_all_back),
+        CASE(the_order_is_that_of_birth),
         CASE(not_announced_is_not_driven),
         CASE(forgotten_with_its_state),
         CASE(what_drivers_remember),
