@@ -30,7 +30,8 @@ enum basis {
     BASIS_ASSUMED,  /* an optimistic lamp that never reports */
 };
 
-/* A light as a driver describes it when it announces it. Texts are copied. */
+/* A light as a driver describes it when it announces it. Texts are copied; they may be hostile: the hub replaces what
+   is not printable and cuts them to 100 characters. */
 struct driver_announcement {
     /* Permanent hardware address with endpoint, unique within the driver *kind*: "0x00158d0001234567",
        "0x00158d0001234567/l2", "group/home/3". The light's id is derived from it. */

@@ -102,7 +102,7 @@ struct hub {
     struct light **lights; /* by birth */
     size_t light_count, light_cap;
     int64_t last_birth; /* created_at of the youngest */
-    uint32_t *table; /* open addressing over ids: index + 1 */
+    uint32_t *table;    /* open addressing over ids: index + 1 */
     size_t table_size;
 
     struct driver *drivers;

@@ -213,12 +213,12 @@ static bool take_text(char **member, const char *text)
     return true;
 }
 
-/* A far side's name is text from outside: what is no printable UTF-8 becomes '?', and it is cut to what SmartThings
- * takes. */
-static char *clean_name(const char *text)
+/* What a far side says is text from outside: what is no printable UTF-8 becomes '?', and it is cut to what
+ * SmartThings takes. */
+static bool take_far_text(char **member, const char *text)
 {
     struct str s = STR_INIT;
-    size_t len = text ? strlen(text) : 0;
+    size_t len = text ? strnlen(text, 4u * HUB_NAME_MAX) : 0;
     for (size_t at = 0; at < len;) {
         size_t step = utf8_sequence(text + at, len - at);
         if (step == 0 || (step == 1 && ((unsigned char)text[at] < 0x20 || text[at] == 0x7f))) {
@@ -233,7 +233,9 @@ static char *clean_name(const char *text)
     if (s.data) {
         s.data[s.len] = 0;
     }
-    return str_take(&s);
+    bool differs = take_text(member, str_z(&s));
+    str_done(&s);
+    return differs;
 }
 
 static bool same_profile(const struct light_profile *a, const struct light_profile *b)
@@ -244,22 +246,18 @@ static bool same_profile(const struct light_profile *a, const struct light_profi
 /* Takes over what is said; true where discovery differs by it. */
 static bool take_announcement(struct light *light, const struct driver_announcement *a)
 {
-    char *name = clean_name(a->name);
-    char *room = clean_name(a->room);
-    bool differs = take_text(&light->far_name, name);
-    differs |= take_text(&light->far_room, room);
-    differs |= take_text(&light->manufacturer, a->manufacturer);
-    differs |= take_text(&light->model, a->model);
-    differs |= take_text(&light->version, a->version);
-    (void)take_text(&light->where, a->where); /* nobody above shows it but to people */
+    bool differs = take_far_text(&light->far_name, a->name);
+    differs |= take_far_text(&light->far_room, a->room);
+    differs |= take_far_text(&light->manufacturer, a->manufacturer);
+    differs |= take_far_text(&light->model, a->model);
+    differs |= take_far_text(&light->version, a->version);
+    (void)take_far_text(&light->where, a->where); /* nobody above shows it but to people */
     if (!same_profile(&light->profile, &a->profile)) {
         light->profile = a->profile;
         light_clamp(&light->reported, &light->profile);
         differs = true;
     }
     light->has_availability = a->has_availability;
-    free(name);
-    free(room);
     return differs;
 }
 
