@@ -68,6 +68,30 @@ void json_cut_init(struct json_cut *cut, const char *bytes, size_t len);
    text is no array or is broken (elements are only balanced here; parse each with json_parse). */
 int json_cut_next(struct json_cut *cut, const char **ret_bytes, size_t *ret_len);
 
+/* ---- walking an object without building a tree: for small messages that come often ---- */
+
+/* Raw bytes of the text: of a key what stands between its quotes, of a value all of it. */
+struct json_bytes {
+    const char *at;
+    size_t len;
+};
+
+struct json_walk {
+    const char *at, *end;
+};
+
+/* The whole text is checked as json_parse checks it. ERR_TOO_LARGE, ERR_INVALID (also where it is no object). `bytes`
+   outlive the walk. */
+int json_walk_init(struct json_walk *walk, const char *bytes, size_t len, size_t cap, struct json_error *ret_error);
+/* An object among the values of a walk. False where it is none. */
+bool json_walk_into(struct json_walk *walk, const struct json_bytes *value);
+/* The next member, false at the end. */
+bool json_walk_next(struct json_walk *walk, struct json_bytes *ret_key, struct json_bytes *ret_value);
+/* A key or string whose raw bytes are `text` (which needs no escapes). */
+bool json_bytes_key(const struct json_bytes *key, const char *text);
+bool json_bytes_text(const struct json_bytes *value, const char *text);
+int json_bytes_number(const struct json_bytes *value, double *ret_value); /* ERR_INVALID unless a finite number */
+
 /* ---- writing ---- */
 
 /* Appends to `out`; commas are put by the writer. Usage errors (a value without a key in an object)

@@ -41,6 +41,9 @@ export function allDefinitions() {
 }
 
 const SETTABLE = 2;
+// SmartThings' colorTemperature ends at 1000 and 30000 K; two models announce more than that (15 K, 40000 K).
+const COLDEST = 33;
+const WARMEST = 1000;
 
 /**
  * What the lights of a definition can do, by the rules of Zigbee2MQTT's documentation: a list of {endpoint, on,
@@ -56,7 +59,7 @@ export function lightsOf(definition) {
                 endpoint: light.endpoint ?? null,
                 on: Boolean(can("state")),
                 level: Boolean(can("brightness")),
-                mired: temperature ? [temperature.value_min, temperature.value_max] : null,
+                mired: temperature ? [Math.max(temperature.value_min, COLDEST), Math.min(temperature.value_max, WARMEST)] : null,
                 color: Boolean(can("color_xy") || can("color_hs")),
             };
         });

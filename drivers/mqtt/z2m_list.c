@@ -1,0 +1,446 @@
+/* bridge/devices and bridge/groups: cut into their elements, a slice a turn of the loop, and reconciled with the nodes
+   that are there. The list is the truth: what is not in it any more is gone. */
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "mqtt/z2m_internal.h"
+
+#define SLICE_BYTES 65536u             /* of a list in one turn: well under a millisecond's work on a PC */
+#define SLICE_PAUSE_MS 1u              /* everybody else's turn */
+#define TRIM_BYTES (1024u * 1024)      /* after a list of that size memory is given back */
+#define GROUPS_KEPT_MAX (1024u * 1024) /* a longer list of groups is not taken in again when devices change */
+
+/* ---- subscriptions ---- */
+
+static void flush_filters(struct z2m *z)
+{
+    connection_subscribe(z->config.connection, z->filters, z->filter_count, 0);
+    for (size_t i = 0; i < z->filter_count; i++) {
+        free(z->filters[i]);
+    }
+    z->filter_count = 0;
+}
+
+static char *filter_of(const struct z2m *z, const char *name, const char *tail)
+{
+    struct str s = STR_INIT;
+    str_printf(&s, "%s/%s%s", z->config.base, name, tail);
+    return str_take(&s);
+}
+
+/* Soon: many topics go in one packet. */
+static void subscribe_node(struct z2m *z, const struct z2m_node *node)
+{
+    if (!z->up) {
+        return; /* all are subscribed when the broker is there */
+    }
+    if (z->filter_count + 2 > CONNECTION_MAX_FILTERS) {
+        flush_filters(z);
+    }
+    z->filters[z->filter_count++] = filter_of(z, node->name, "");
+    z->filters[z->filter_count++] = filter_of(z, node->name, "/availability");
+}
+
+static void unsubscribe_node(struct z2m *z, const struct z2m_node *node)
+{
+    char *filters[] = {filter_of(z, node->name, ""), filter_of(z, node->name, "/availability")};
+    connection_unsubscribe(z->config.connection, filters, 2);
+    free(filters[0]);
+    free(filters[1]);
+}
+
+void z2m_list_subscribe_all(struct z2m *z)
+{
+    /* The narrowest that there is: <base>/# would bring every sensor and hundreds of kilobytes of definitions. */
+    static const char *const topics[] = {"bridge/state", "bridge/info", "bridge/devices", "bridge/groups",
+                                         "bridge/logging"};
+    char *filters[sizeof topics / sizeof topics[0]];
+    size_t count = sizeof topics / sizeof topics[0];
+    for (size_t i = 0; i < count; i++) {
+        filters[i] = filter_of(z, topics[i], "");
+    }
+    connection_subscribe(z->config.connection, filters, count, 1);
+    for (size_t i = 0; i < count; i++) {
+        free(filters[i]);
+    }
+    for (struct z2m_node *n = z2m_nodes_next(&z->nodes, NULL); n; n = z2m_nodes_next(&z->nodes, n)) {
+        subscribe_node(z, n);
+    }
+    flush_filters(z);
+}
+
+/* ---- announcing ---- */
+
+static bool is_group(const struct z2m_node *node)
+{
+    return node->id[0] == '#';
+}
+
+/* "home" of "mqtt/home" */
+static const char *instance_of(const struct z2m *z)
+{
+    const char *name = driver_name(z->config.driver);
+    const char *slash = strchr(name, '/');
+    return slash ? slash + 1 : name;
+}
+
+static void announce(struct z2m *z, struct z2m_node *node, size_t place)
+{
+    const struct z2m_lamp *lamp = node->slots[place].lamp;
+    const char *vendor = node->product;
+    const char *model = vendor + strlen(vendor) + 1;
+    const char *version = model + strlen(model) + 1;
+    struct str address = STR_INIT;
+    struct str name = STR_INIT;
+    struct str where = STR_INIT;
+    if (is_group(node)) {
+        /* Numbers of groups are unique within one Zigbee2MQTT only. */
+        str_printf(&address, "group/%s/%s/%s", instance_of(z), z->config.base, node->id + 1);
+    } else {
+        str_printf(&address, "%s%s%s", node->id, lamp->endpoint[0] ? "/" : "", lamp->endpoint);
+    }
+    str_add_z(&name, node->name);
+    if (node->count > 1) {
+        str_printf(&name, " %s", lamp->endpoint);
+    }
+    str_printf(&where, "%s %s/%s", driver_name(z->config.driver), z->config.base, node->name);
+    z->announcing = node;
+    z->announcing_place = place;
+    (void)driver_announce(z->config.driver, &(struct driver_announcement){
+                                                .address = str_z(&address),
+                                                .name = str_z(&name),
+                                                .manufacturer = vendor,
+                                                .model = model,
+                                                .version = version,
+                                                .where = str_z(&where),
+                                                .profile = lamp->profile,
+                                                .has_availability = node->tells,
+                                            });
+    z->announcing = NULL;
+    str_done(&address);
+    str_done(&name);
+    str_done(&where);
+}
+
+/* ---- reconciling ---- */
+
+static void withdraw(struct z2m_slot *slot)
+{
+    if (slot->light) {
+        driver_withdraw(slot->light); /* detach empties the slot */
+    }
+}
+
+static void remove_node(struct z2m *z, struct z2m_node *node)
+{
+    log_debug(driver_name(z->config.driver), "%s/%s is gone", z->config.base, node->name);
+    for (size_t i = 0; i < node->count; i++) {
+        withdraw(&node->slots[i]);
+    }
+    unsubscribe_node(z, node);
+    z2m_question_forget(z, node);
+    z2m_nodes_remove(&z->nodes, node);
+}
+
+/* The old light of this endpoint goes on in its new place. */
+static void carry_over(struct z2m_node *node, struct z2m_slot *slots, size_t place)
+{
+    for (size_t i = 0; i < node->count; i++) {
+        struct z2m_slot *old = &node->slots[i];
+        if (old->light && strcmp(old->lamp->endpoint, slots[place].lamp->endpoint) == 0) {
+            slots[place].light = old->light;
+            ((struct z2m_light *)driver_light_self(old->light))->place = place;
+            old->light = NULL;
+            return;
+        }
+    }
+}
+
+static bool same_lamps(const struct z2m_node *node, const struct z2m_lamp *lamps, size_t count)
+{
+    for (size_t i = 0; i < node->count && node->count == count; i++) {
+        if (memcmp(node->slots[i].lamp, &lamps[i], sizeof lamps[i]) != 0) {
+            return false;
+        }
+    }
+    return node->count == count;
+}
+
+static void set_lamps(struct z2m *z, struct z2m_node *node, const struct z2m_lamp *lamps, size_t count)
+{
+    if (same_lamps(node, lamps, count)) {
+        return;
+    }
+    struct z2m_slot *slots = mem_array(count, sizeof *slots);
+    for (size_t i = 0; i < count; i++) {
+        slots[i].lamp = z2m_nodes_make_take(&z->nodes, &lamps[i]);
+        carry_over(node, slots, i);
+    }
+    for (size_t i = 0; i < node->count; i++) {
+        withdraw(&node->slots[i]);
+        z2m_nodes_make_release(&z->nodes, node->slots[i].lamp);
+    }
+    free(node->slots);
+    node->slots = slots;
+    node->count = (uint8_t)count;
+    node->asked = 0;
+}
+
+static void set_name(struct z2m *z, struct z2m_node *node, const char *name)
+{
+    if (strcmp(node->name, name) != 0) {
+        unsubscribe_node(z, node);
+        z2m_nodes_rename(&z->nodes, node, name);
+        subscribe_node(z, node);
+    }
+}
+
+static void set_product(struct z2m_node *node, const char *vendor, const char *model, const char *version)
+{
+    struct str s = STR_INIT;
+    str_add(&s, vendor, strlen(vendor) + 1);
+    str_add(&s, model, strlen(model) + 1);
+    str_add(&s, version, strlen(version) + 1);
+    free(node->product);
+    node->product = mem_text_n(s.data, s.len);
+    str_done(&s);
+}
+
+/* What has lights is a node: new, renamed, changed or as it was. `device` has its id, name, lamps and product. */
+static void take_node(struct z2m *z, const struct z2m_intake *intake, const char *id, const struct z2m_device *device)
+{
+    const char *name = device->name;
+    const struct z2m_lamp *lamps = device->lamps;
+    size_t count = device->lamp_count;
+    struct z2m_node *node = z2m_nodes_find(&z->nodes, id);
+    bool fresh = !node;
+    if (fresh) {
+        node = z2m_nodes_add(&z->nodes, id, name);
+    } else {
+        set_name(z, node, name);
+    }
+    node->seen = intake->serial;
+    set_product(node, device->vendor, device->model, device->version);
+    set_lamps(z, node, lamps, count);
+    for (size_t i = 0; i < count; i++) {
+        announce(z, node, i);
+    }
+    if (fresh) {
+        subscribe_node(z, node);
+    }
+}
+
+/* ---- devices ---- */
+
+/* An element that cannot be told: the lamp it speaks of stays what it was. */
+static void spare(struct z2m *z, struct z2m_intake *intake, const char *ieee)
+{
+    struct z2m_node *node = ieee[0] ? z2m_nodes_find(&z->nodes, ieee) : NULL;
+    if (node) {
+        node->seen = intake->serial;
+    }
+    intake->doubtful |= ieee[0] == 0;
+}
+
+static void take_device(struct z2m *z, struct z2m_intake *intake, const char *bytes, size_t len)
+{
+    struct json *entry = NULL;
+    struct z2m_device *device = z->scratch;
+    device->ieee[0] = 0;
+    int err = json_parse(bytes, len, Z2M_MAX_ENTRY, &entry, NULL);
+    if (err == 0) {
+        err = z2m_read_device(entry, device);
+    }
+    json_free(entry);
+    if (err != 0) {
+        driver_garbage(z->config.driver, device->ieee[0] ? device->ieee : "bridge/devices",
+                       "an entry of bridge/devices that cannot be understood");
+        spare(z, intake, device->ieee);
+    } else if (device->lamp_count > 0) {
+        take_node(z, intake, device->ieee, device);
+    } else if (device->interview != Z2M_INTERVIEWED && z2m_nodes_find(&z->nodes, device->ieee)) {
+        spare(z, intake, device->ieee); /* a lamp that joins again is known already */
+    }
+}
+
+/* ---- groups ---- */
+
+/* A member is one light of a device, or all of them where the endpoint has only a number. False: it is no light. */
+static bool add_member(struct z2m *z, struct z2m_lamp *group, bool *first, const struct json *member)
+{
+    const char *ieee = z2m_member(member);
+    const char *endpoint = z2m_member_endpoint(member);
+    const struct z2m_node *node = ieee ? z2m_nodes_find(&z->nodes, ieee) : NULL;
+    bool named = false;
+    for (size_t i = 0; node && i < node->count; i++) {
+        named |= endpoint[0] && strcmp(node->slots[i].lamp->endpoint, endpoint) == 0;
+    }
+    for (size_t i = 0; node && i < node->count; i++) {
+        if (!named || strcmp(node->slots[i].lamp->endpoint, endpoint) == 0) {
+            z2m_group_add(group, node->slots[i].lamp, *first);
+            *first = false;
+        }
+    }
+    return node != NULL;
+}
+
+/* A group is taken as a device with one lamp. */
+static int read_group(struct z2m *z, const char *bytes, size_t len, struct z2m_device *ret_device)
+{
+    struct json *entry = NULL;
+    struct z2m_group group;
+    bool first = true;
+    bool lights = true;
+    int err = json_parse(bytes, len, Z2M_MAX_ENTRY, &entry, NULL);
+    if (err == 0) {
+        err = z2m_read_group(entry, &group);
+    }
+    if (err == 0) {
+        for (const struct json *m = json_first(group.members); m; m = json_next(m)) {
+            lights = add_member(z, &ret_device->lamps[0], &first, m) && lights;
+        }
+        (void)snprintf(ret_device->ieee, sizeof ret_device->ieee, "#%lld", (long long)group.id);
+        memcpy(ret_device->name, group.name, sizeof group.name);
+        memcpy(ret_device->model, "group", sizeof "group");
+        ret_device->vendor[0] = ret_device->version[0] = 0;
+        ret_device->lamp_count = !first && lights && (ret_device->lamps[0].profile.can & (LIGHT_ON | LIGHT_LEVEL));
+    }
+    json_free(entry);
+    return err;
+}
+
+static void take_group(struct z2m *z, struct z2m_intake *intake, const char *bytes, size_t len)
+{
+    struct z2m_device *group = z->scratch;
+    if (read_group(z, bytes, len, group) != 0) {
+        driver_garbage(z->config.driver, "bridge/groups", "an entry of bridge/groups that cannot be understood");
+        intake->doubtful = true;
+    } else if (group->lamp_count > 0) {
+        take_node(z, intake, group->ieee, group);
+    }
+}
+
+/* ---- slices ---- */
+
+static void sweep(struct z2m *z, const struct z2m_intake *intake, bool groups)
+{
+    struct z2m_node *next;
+    for (struct z2m_node *n = z2m_nodes_next(&z->nodes, NULL); n; n = next) {
+        next = z2m_nodes_next(&z->nodes, n);
+        if (is_group(n) == groups && n->seen != intake->serial) {
+            remove_node(z, n);
+        }
+    }
+}
+
+static void intake_begin(struct z2m *z, struct z2m_intake *intake, char *bytes, size_t len)
+{
+    free(intake->bytes); /* a newer list makes one that is still taken in pointless */
+    *intake = (struct z2m_intake){.bytes = bytes, .len = len, .serial = ++z->serial};
+    json_cut_init(&intake->cut, bytes, len);
+    if (!timer_active(z->slice)) {
+        timer_start(z->slice, 0);
+    }
+}
+
+static void intake_end(struct z2m *z, struct z2m_intake *intake, bool whole)
+{
+    bool groups = intake == &z->groups;
+    size_t len = intake->len;
+    if (!whole) {
+        driver_garbage(z->config.driver, groups ? "bridge/groups" : "bridge/devices", "no list, or a broken one");
+    } else if (!intake->doubtful) {
+        sweep(z, intake, groups);
+    }
+    free(intake->bytes);
+    intake->bytes = NULL;
+    free(z->scratch);
+    z->scratch = NULL;
+    if (!groups) {
+        z->devices_known = z->devices_known || whole;
+        if (z->last_groups && !z->groups.bytes) { /* what members can may be different now */
+            intake_begin(z, &z->groups, mem_text_n(z->last_groups, z->last_groups_len), z->last_groups_len);
+        }
+    }
+    if (len > TRIM_BYTES) {
+        (void)malloc_trim(0);
+    }
+}
+
+/* Elements of one list up to a slice's bytes. */
+static void take_slice(struct z2m *z, struct z2m_intake *intake)
+{
+    size_t end = intake->cut.at + SLICE_BYTES;
+    const char *bytes;
+    size_t len;
+    int more = 1;
+    if (!z->scratch) {
+        z->scratch = mem_alloc(sizeof *z->scratch);
+    }
+    while (intake->cut.at < end && (more = json_cut_next(&intake->cut, &bytes, &len)) == 1) {
+        if (intake == &z->devices) {
+            take_device(z, intake, bytes, len);
+        } else {
+            take_group(z, intake, bytes, len);
+        }
+    }
+    if (more != 1) {
+        intake_end(z, intake, more == 0);
+    }
+}
+
+/* Devices first: groups are made of them. */
+void z2m_list_slice(void *user)
+{
+    struct z2m *z = user;
+    if (z->devices.bytes) {
+        take_slice(z, &z->devices);
+    } else if (z->groups.bytes && z->devices_known) {
+        take_slice(z, &z->groups);
+    }
+    flush_filters(z);
+    if (z->devices.bytes || (z->groups.bytes && z->devices_known)) {
+        timer_start(z->slice, SLICE_PAUSE_MS);
+    }
+}
+
+void z2m_list_take(struct z2m *z, struct z2m_intake *intake, const char *bytes, size_t len)
+{
+    if (len > Z2M_MAX_LIST) {
+        driver_garbage(z->config.driver, intake == &z->groups ? "bridge/groups" : "bridge/devices",
+                       "longer than 64 MB");
+        return;
+    }
+    if (intake == &z->groups) {
+        free(z->last_groups);
+        z->last_groups = len <= GROUPS_KEPT_MAX ? mem_text_n(bytes, len) : NULL;
+        z->last_groups_len = len;
+    }
+    intake_begin(z, intake, mem_text_n(bytes, len), len);
+}
+
+void z2m_list_stop(struct z2m *z)
+{
+    timer_stop(z->slice);
+    free(z->devices.bytes);
+    free(z->groups.bytes);
+    z->devices.bytes = z->groups.bytes = NULL;
+    free(z->scratch);
+    z->scratch = NULL;
+    for (size_t i = 0; i < z->filter_count; i++) {
+        free(z->filters[i]);
+    }
+    z->filter_count = 0;
+}
+
+void z2m_list_announce_again(struct z2m *z, struct z2m_node *node)
+{
+    for (size_t i = 0; i < node->count; i++) {
+        announce(z, node, i);
+    }
+}
