@@ -1,8 +1,8 @@
 /* Strict JSON. Reading wraps cJSON and refuses what cJSON would let pass; writing appends to a str.
 
    The reader accepts RFC 8259 text in UTF-8 only: nothing but white space behind the value, no control
-   bytes in strings, no \u0000, no lone surrogates, no bad UTF-8, no `012` or `1.`, depth <= 16, no
-   duplicate keys in any object. */
+   bytes in strings, no \u0000, no lone surrogates, no bad UTF-8, no `012` or `1.`, no number over 63
+   characters or out of a double's range, depth <= 16, no duplicate keys in any object. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -42,7 +42,8 @@ bool json_is_true(const struct json *v);
 
 const char *json_text(const struct json *v);              /* NULL unless a string */
 int json_number(const struct json *v, double *ret_value); /* ERR_INVALID unless a finite number */
-/* ERR_INVALID unless an integral number, ERR_RANGE outside [min, max]. 40.0 is integral. */
+/* ERR_INVALID unless an integral number, ERR_RANGE outside [min, max] or of 2^53 and more, where digits are lost.
+   40.0 is integral. */
 int json_integer(const struct json *v, int64_t min, int64_t max, int64_t *ret_value);
 
 const char *json_get_text(const struct json *object, const char *key); /* NULL unless a string member */

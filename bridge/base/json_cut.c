@@ -1,6 +1,4 @@
 /* Cutting a large array into its elements: brackets are balanced and strings skipped, nothing more. */
-#include <string.h>
-
 #include "base/err.h"
 #include "base/json.h"
 
@@ -11,9 +9,14 @@ void json_cut_init(struct json_cut *cut, const char *bytes, size_t len)
     *cut = (struct json_cut){bytes, len, 0, CUT_BEGIN};
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static void skip_space(struct json_cut *cut)
 {
-    while (cut->at < cut->len && cut->bytes[cut->at] && strchr(" \t\r\n", cut->bytes[cut->at])) {
+    while (cut->at < cut->len && is_space(cut->bytes[cut->at])) {
         cut->at++;
     }
 }
@@ -91,7 +94,7 @@ int json_cut_next(struct json_cut *cut, const char **ret_bytes, size_t *ret_len)
     }
     *ret_bytes = cut->bytes + from;
     *ret_len = cut->at - from;
-    while (*ret_len > 0 && strchr(" \t\r\n", (*ret_bytes)[*ret_len - 1])) {
+    while (*ret_len > 0 && is_space((*ret_bytes)[*ret_len - 1])) {
         (*ret_len)--;
     }
     cut->state = CUT_MORE;

@@ -9,6 +9,8 @@
 #include "base/json.h"
 #include "base/json_scan.h"
 
+#define INTEGER_LIMIT 9007199254740992.0 /* 2^53 */
+
 static const cJSON *tree(const struct json *v)
 {
     return (const cJSON *)(const void *)v;
@@ -32,7 +34,7 @@ int json_parse(const char *bytes, size_t len, size_t cap, struct json **ret_root
         return err;
     }
     cJSON *root = cJSON_ParseWithLengthOpts(bytes, len, NULL, 0);
-    if (!root) { /* the scan is the stricter of the two, so this is a number cJSON cannot hold */
+    if (!root) { /* the scan is the stricter of the two: this cannot be, but is no reason to go on */
         if (ret_error) {
             *ret_error = (struct json_error){0, "a value that cannot be held"};
         }
@@ -107,9 +109,8 @@ int json_integer(const struct json *v, int64_t min, int64_t max, int64_t *ret_va
     if (json_number(v, &value) != 0 || value != floor(value)) {
         return ERR_INVALID;
     }
-    /* Outside of +-2^63 the conversion itself would be undefined. */
-    if (value < -9223372036854775808.0 || value >= 9223372036854775808.0 || (int64_t)value < min ||
-        (int64_t)value > max) {
+    /* From 2^53 on a double has lost digits: which integer was meant is not known any more. */
+    if (fabs(value) >= INTEGER_LIMIT || (int64_t)value < min || (int64_t)value > max) {
         return ERR_RANGE;
     }
     *ret_value = (int64_t)value;
@@ -148,12 +149,8 @@ const char *json_key(const struct json *member)
 static void copy_number(struct json_out *j, double value)
 {
     char text[40];
-    if (value == floor(value) && fabs(value) < 9007199254740992.0) {
+    if (value == floor(value) && fabs(value) < INTEGER_LIMIT) {
         json_put_int(j, (int64_t)value);
-        return;
-    }
-    if (!isfinite(value)) {
-        json_put_null(j);
         return;
     }
     int len = snprintf(text, sizeof text, "%.15g", value);

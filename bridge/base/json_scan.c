@@ -1,5 +1,6 @@
 #include "base/json_scan.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +53,7 @@ static bool skip_digits(struct scan *s)
 }
 
 /* RFC 8259 section 6. */
-static bool number(struct scan *s)
+static bool number_form(struct scan *s)
 {
     if (*s->at == '-') {
         s->at++;
@@ -79,6 +80,28 @@ static bool number(struct scan *s)
         if (!skip_digits(s)) {
             return fail(s, "a number without digits in its exponent");
         }
+    }
+    return true;
+}
+
+/* cJSON takes the first 63 characters of a number for the whole, and infinity for what no double can hold. */
+static bool number(struct scan *s)
+{
+    char text[64];
+    const char *from = s->at;
+    if (!number_form(s)) {
+        return false;
+    }
+    size_t len = (size_t)(s->at - from);
+    if (len >= sizeof text) {
+        s->at = from;
+        return fail(s, "a number of more than 63 characters");
+    }
+    memcpy(text, from, len);
+    text[len] = 0;
+    if (strpbrk(text, "eE") && !isfinite(strtod(text, NULL))) {
+        s->at = from;
+        return fail(s, "a number that is too large");
     }
     return true;
 }
@@ -139,8 +162,8 @@ static int32_t code_point(const char **at, const char *end, const char **ret_wha
     if (high <= 0 || (high >= 0xdc00 && high <= 0xdfff)) {
         return -1;
     }
-    *at = p + 6;
     if (high < 0xd800 || high > 0xdfff) {
+        *at = p + 6;
         return high;
     }
     int low = end - p >= 12 && p[6] == '\\' && p[7] == 'u' ? hex4(p + 8, end) : -1;

@@ -22,22 +22,33 @@ static const struct {
     [LOG_LEVEL_DEBUG] = {"debug", "<7>"},
 };
 
+/* U+0080..9F are control characters too, and U+2028, 2029 and the marks of bidirectional text (U+200E, 200F, 202A..2E,
+   2066..69) can rearrange a terminal's line. */
+static bool is_hidden(const char *bytes, size_t step)
+{
+    const unsigned char *b = (const unsigned char *)bytes;
+    if (step == 2) {
+        return b[0] == 0xc2 && b[1] < 0xa0;
+    }
+    if (step != 3 || b[0] != 0xe2) {
+        return false;
+    }
+    return (b[1] == 0x80 && (b[2] == 0x8e || b[2] == 0x8f || (b[2] >= 0xa8 && b[2] <= 0xae))) ||
+           (b[1] == 0x81 && b[2] >= 0xa6 && b[2] <= 0xa9);
+}
+
 void log_escape(struct str *s, const char *bytes, size_t len)
 {
     for (size_t at = 0; at < len;) {
         unsigned char c = (unsigned char)bytes[at];
         size_t step = utf8_sequence(bytes + at, len - at);
-        /* U+0080..9F are control characters too, and U+2028/2029 and the bidi marks can rearrange a terminal's line. */
-        bool hidden = (step == 2 && c == 0xc2 && (unsigned char)bytes[at + 1] < 0xa0) ||
-                      (step == 3 && c == 0xe2 && (unsigned char)bytes[at + 1] == 0x80 &&
-                       (unsigned char)bytes[at + 2] >= 0xa8 && (unsigned char)bytes[at + 2] <= 0xae);
         if (c == '\n') {
             str_add_z(s, "\\n");
             at++;
         } else if (c == '\r' || c == '\t') {
             str_add_z(s, c == '\r' ? "\\r" : "\\t");
             at++;
-        } else if (step == 0 || hidden || c < 0x20 || c == 0x7f) {
+        } else if (step == 0 || is_hidden(bytes + at, step) || c < 0x20 || c == 0x7f) {
             size_t count = step > 0 ? step : 1;
             for (size_t i = 0; i < count; i++) {
                 str_printf(s, "\\x%02x", (unsigned char)bytes[at + i]);
