@@ -19,6 +19,7 @@ struct password_job {
     enum password_task task;
     struct oauth_account account; /* its hash: to verify (login), or made */
     bool known;                   /* login: the account exists; otherwise the same time is spent on a dummy */
+    char verified[SECRETS_PASSWORD_HASH_SIZE]; /* login: the hash that a fresh one may replace */
     char *password;
     size_t password_len;
     struct secrets_cost cost;
@@ -77,6 +78,7 @@ static void password_free(struct password_job *job)
     secrets_wipe(job->password, job->password_len);
     free(job->password);
     secrets_wipe(job->account.hash, sizeof job->account.hash);
+    secrets_wipe(job->verified, sizeof job->verified);
     free(job);
 }
 
@@ -92,6 +94,7 @@ static void password_work(void *user)
     if (job->result == 0 && secrets_password_stale(hash, job->cost)) {
         char fresh[SECRETS_PASSWORD_HASH_SIZE];
         if (secrets_password_hash(job->password, job->password_len, job->cost, fresh) == 0) {
+            memcpy(job->verified, job->account.hash, sizeof job->verified);
             memcpy(job->account.hash, fresh, sizeof fresh);
             job->rehashed = true;
         }
@@ -100,9 +103,18 @@ static void password_work(void *user)
 
 static void password_done(void *user, bool cancelled);
 
+/* A login is judged by the password as it is when its turn comes, not as it was when it was asked. */
 static void run_next(struct oauth *oauth)
 {
-    if (oauth->queue) {
+    struct password_job *job = oauth->queue;
+    if (job && job->task == TASK_LOGIN) {
+        const struct oauth_account *account = accounts_find(oauth, job->account.name);
+        job->known = account != NULL;
+        if (account) {
+            job->account = *account;
+        }
+    }
+    if (job) {
         oauth->queue->pool = pool_submit(oauth->loop, password_work, password_done, oauth->queue);
     }
 }
@@ -113,6 +125,7 @@ struct account_write {
     struct job job;
     struct oauth_account account;
     enum { WRITE_ADD, WRITE_PASSWORD, WRITE_REMOVE } what;
+    char was[SECRETS_PASSWORD_HASH_SIZE]; /* a rehash replaces this hash only, never a password set meanwhile */
     int64_t at_ms;
     oauth_done_fn *done;
     void *user;
@@ -120,30 +133,46 @@ struct account_write {
 
 static const char removed_reason[] = "the account was removed";
 
+static void account_removed(struct oauth *oauth, struct oauth_account *account, int64_t at_ms)
+{
+    char name[OAUTH_NAME_MAX + 1];
+    strcpy(name, account->name);
+    size_t index = (size_t)(account - oauth->accounts);
+    memmove(account, account + 1, (oauth->account_count - index - 1) * sizeof *account);
+    oauth->account_count--;
+    for (struct oauth_link *link = NULL; (link = oauth_link_next(oauth, link)) != NULL;) {
+        if (oauth_link_alive(link) && strcmp(link->account, name) == 0) {
+            links_ended(oauth, link, at_ms, removed_reason);
+        }
+    }
+}
+
+static int password_replaced(struct oauth_account *account, const struct account_write *write)
+{
+    if (!account) {
+        return ERR_NOT_FOUND; /* removed meanwhile */
+    }
+    if (!write->was[0] || strcmp(account->hash, write->was) == 0) {
+        memcpy(account->hash, write->account.hash, sizeof account->hash);
+    }
+    return 0;
+}
+
 static void account_written(struct job *job, int result)
 {
     struct account_write *write = (struct account_write *)job;
     struct oauth *oauth = job->oauth;
     struct oauth_account *account = accounts_find(oauth, write->account.name);
+    oauth->adding -= write->what == WRITE_ADD;
     if (result == 0 && write->what == WRITE_REMOVE && account) {
-        size_t index = (size_t)(account - oauth->accounts);
-        memmove(account, account + 1, (oauth->account_count - index - 1) * sizeof *account);
-        oauth->account_count--;
-        for (struct oauth_link *link = NULL; (link = oauth_link_next(oauth, link)) != NULL;) {
-            if (oauth_link_alive(link) && strcmp(link->account, write->account.name) == 0) {
-                links_ended(oauth, link, write->at_ms, removed_reason);
-            }
-        }
+        account_removed(oauth, account, write->at_ms);
     } else if (result == 0 && write->what == WRITE_ADD) {
         accounts_put(oauth, &write->account);
     } else if (result == 0 && write->what == WRITE_PASSWORD) {
-        if (account) {
-            memcpy(account->hash, write->account.hash, sizeof account->hash);
-        } else {
-            result = ERR_NOT_FOUND; /* removed meanwhile */
-        }
+        result = password_replaced(account, write);
     }
     secrets_wipe(write->account.hash, sizeof write->account.hash);
+    secrets_wipe(write->was, sizeof write->was);
     if (write->done) {
         write->done(write->user, result);
     }
@@ -159,21 +188,25 @@ static struct account_write *write_new(const struct oauth_account *account, oaut
     return write;
 }
 
-static void store_password(struct oauth *oauth, const struct oauth_account *account, oauth_done_fn *done, void *user)
+/* `was` NULL: whatever the password is now. */
+static void store_password(struct oauth *oauth, const struct oauth_account *account, const char *was,
+                           oauth_done_fn *done, void *user)
 {
     struct account_write *write = write_new(account, done, user);
     write->what = WRITE_PASSWORD;
     struct store_batch *batch = store_batch_new();
-    rows_set_password(batch, account->name, account->hash);
+    memcpy(write->was, was ? was : "", was ? strlen(was) + 1 : 1);
+    rows_set_password(batch, account->name, account->hash, was);
     oauth_submit(oauth, &write->job, batch);
 }
 
 static void store_new_account(struct oauth *oauth, struct password_job *job)
 {
-    if (oauth->account_count >= OAUTH_MAX_ACCOUNTS) {
+    if (oauth->account_count + oauth->adding >= OAUTH_MAX_ACCOUNTS) {
         job->done(job->user, ERR_TOO_LARGE);
         return;
     }
+    oauth->adding++;
     job->account.created_ms = oauth_now(oauth);
     struct account_write *write = write_new(&job->account, job->done, job->user);
     write->what = WRITE_ADD;
@@ -190,7 +223,7 @@ static void finish_login(struct oauth *oauth, struct password_job *job)
         result = ERR_DENIED; /* removed while the pool was at work */
     }
     if (result == 0 && job->rehashed) { /* the answer does not wait for it: the old hash is as good */
-        store_password(oauth, &job->account, NULL, NULL);
+        store_password(oauth, &job->account, job->verified, NULL, NULL);
     }
     job->done(job->user, result);
 }
@@ -216,7 +249,7 @@ static void password_done(void *user, bool cancelled)
     } else if (job->task == TASK_ADD) {
         store_new_account(oauth, job);
     } else {
-        store_password(oauth, &job->account, job->done, job->user);
+        store_password(oauth, &job->account, NULL, job->done, job->user);
     }
     password_free(job);
 }
@@ -251,7 +284,6 @@ static void enqueue(struct oauth *oauth, enum password_task task, const char *na
     job->task = task;
     if (account) {
         job->account = *account;
-        job->known = true;
     } else {
         strncpy(job->account.name, name, OAUTH_NAME_MAX);
     }

@@ -174,10 +174,14 @@ static void grant_written(struct job *job, int result)
         result = ERR_ENDED;
     } else if (result == 0 && write->redeem) {
         link->at.redeemed_ms = write->at_ms;
-        link->at.generation = write->generation;
+        if (write->generation > link->at.generation) {
+            link->at.generation = write->generation;
+        }
     } else if (result == 0) {
         link->at.refreshed_ms = link->at.seen_ms = write->at_ms;
-        link->at.generation = write->generation;
+        if (write->generation > link->at.generation) { /* a restored link may have been moved on meanwhile */
+            link->at.generation = write->generation;
+        }
         if (!link->at.redeemed_ms) { /* a restored backup from before the code was redeemed */
             link->at.redeemed_ms = link->at.created_ms;
         }

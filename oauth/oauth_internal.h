@@ -63,8 +63,8 @@ struct oauth {
     size_t client_count;
 
     struct oauth_account accounts[OAUTH_MAX_ACCOUNTS]; /* by name */
-    size_t account_count;
-    struct password_job *queue; /* the first one runs */
+    size_t account_count, adding;                      /* adding: on their way to the store */
+    struct password_job *queue;                        /* the first one runs */
     size_t queue_len;
 
     struct oauth_link **links; /* by birth */
@@ -117,7 +117,8 @@ int links_next_id(struct oauth *oauth, struct store_batch *batch, uint8_t ret_id
 /* ---- rows.c: the only file that knows SQL ---- */
 int rows_load(struct oauth *oauth); /* 0 or ERR_*; after an error the tables are empty */
 void rows_add_account(struct store_batch *batch, const struct oauth_account *account);
-void rows_set_password(struct store_batch *batch, const char *name, const char *hash);
+/* Only where the password is still `was`; NULL: whatever it is. */
+void rows_set_password(struct store_batch *batch, const char *name, const char *hash, const char *was);
 /* Ends the account's links too. */
 void rows_remove_account(struct store_batch *batch, const char *name, int64_t at_ms, const char *reason);
 /* Writes nothing where the account is gone. */

@@ -82,9 +82,10 @@ void rows_add_account(struct store_batch *batch, const struct oauth_account *acc
                     account->name, account->hash, account->created_ms);
 }
 
-void rows_set_password(struct store_batch *batch, const char *name, const char *hash)
+void rows_set_password(struct store_batch *batch, const char *name, const char *hash, const char *was)
 {
-    store_batch_add(batch, "UPDATE accounts SET password = ?2 WHERE name = ?1", "tt", name, hash);
+    store_batch_add(batch, "UPDATE accounts SET password = ?2 WHERE name = ?1 AND password = COALESCE(?3, password)",
+                    "ttt", name, hash, was);
 }
 
 void rows_remove_account(struct store_batch *batch, const char *name, int64_t at_ms, const char *reason)

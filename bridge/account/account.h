@@ -21,7 +21,7 @@ struct account_config {
 
 int account_new(struct loop *loop, struct oauth *oauth, const struct account_config *config,
                 struct account **ret_account);
-/* Requests under way are answered with 503. Free it before the oauth. */
+/* Free it after the oauth: that answers what is under way here (ERR_CANCELLED: 503). */
 void account_free(struct account *account);
 
 /* Handlers; context is the struct account. */

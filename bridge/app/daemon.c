@@ -358,10 +358,10 @@ static void close_all(struct daemon *d)
     signal_watch_free(d->interrupt);
     timer_free(d->watchdog);
     http_free(d->http);
-    account_free(d->account);
     local_free(d->local);
     smartthings_free(d->smartthings);
     oauth_free(d->oauth);
+    account_free(d->account); /* after the oauth, which tells it that nothing more comes */
     hub_free(d->hub);
     fetch_free(d->fetch);
     installation_close(&d->in);

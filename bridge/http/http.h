@@ -102,7 +102,7 @@ void http_cut(struct http_exchange *x);
 /* ---- pages ---- */
 
 /* Fills a template: {{name}} is escaped for HTML text and attributes, {{{name}}} is raw (only what was built here),
-   {{#name}}...{{/name}} is kept when the value is not NULL and not empty. Unknown names assert. */
+   {{#name}}...{{/name}} is kept when the value is not NULL and not empty. Unknown names abort. */
 struct http_variable {
     const char *name, *value;
 };
