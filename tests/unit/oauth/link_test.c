@@ -19,6 +19,21 @@ static void listen_for_endings(struct rig *rig)
     oauth_on_link_ended(rig->oauth, note_ended, &endings);
 }
 
+static int add_length(void *user, const struct store_row *row)
+{
+    *(int64_t *)user += store_row_int(row, 0);
+    return 0;
+}
+
+/* Bytes of salt that are left in the store: without its salt no token of a link can be made again. */
+static int64_t salt_left(struct rig *rig)
+{
+    int64_t bytes = 0;
+    rig_restart(rig);
+    assert_int_equal(store_read(rig->store, "SELECT length(salt) FROM links", add_length, &bytes, ""), 0);
+    return bytes;
+}
+
 static void test_end(void **state)
 {
     struct rig *rig = *state;
@@ -40,6 +55,7 @@ static void test_end(void **state)
     assert_int_equal(end_link(rig, code.link), 0); /* ended already: nothing to do */
     assert_int_equal(endings, 1);
     assert_int_equal(verify(rig, pair.access), ERR_ENDED);
+    assert_int_equal(salt_left(rig), 0);
 }
 
 static void test_find_and_list(void **state)
@@ -118,7 +134,7 @@ static void test_account_removal_ends_links(void **state)
     assert_true(oauth_link_alive(of_berta.link));
     assert_int_equal(allow(rig, "anna").result, ERR_NOT_FOUND);
     assert_int_equal(log_in(rig, "anna", PASSWORD), ERR_DENIED);
-    rig_restart(rig);
+    assert_int_equal(salt_left(rig), TOKEN_SALT_SIZE); /* of the other account's link */
     assert_int_equal(verify(rig, pair.access), ERR_ENDED);
     assert_int_equal(oauth_account_count(rig->oauth), 1);
     assert_int_equal(redeem(rig, of_berta.code).result, 0);
