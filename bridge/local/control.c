@@ -52,7 +52,8 @@ void control_answer_error(struct http_exchange *x, int err, const char *text)
             return;
         }
     }
-    http_answer_error(x, 503, "store", text && *text ? text : err_text(err), 30);
+    bool passes = err == ERR_BUSY || err == ERR_CANCELLED; /* soon; anything else is the store */
+    http_answer_error(x, 503, passes ? "busy" : "store", text && *text ? text : err_text(err), passes ? 1 : 30);
 }
 
 struct json *control_body(struct http_exchange *x)
@@ -287,8 +288,10 @@ void local_unlink(struct http_exchange *x, void *context)
     }
     const char *id = json_get_text(body, "link");
     struct oauth_link *link = id ? oauth_link_find(local->oauth, id) : NULL;
-    if (!link) {
-        control_answer_error(x, ERR_NOT_FOUND, "there is no link of this id");
+    if (!id) {
+        control_answer_error(x, ERR_INVALID, "\"link\" is needed: the id of a link");
+    } else if (!link) {
+        control_answer_error(x, ERR_NOT_FOUND, "there is no link of this id; `lightbridge links` lists them");
     } else if (!oauth_link_alive(link)) {
         control_answer_error(x, ERR_ENDED, "this link has ended already");
     } else {

@@ -43,6 +43,24 @@ static void set_member(struct light_state *s, uint32_t member, uint16_t value)
     }
 }
 
+/* A misspelt member must not be passed over as if it were done. */
+static int check_keys(const struct json *body, struct str *why)
+{
+    static const char *const known[] = {"light",      "on",   "level", "kelvin", "hue",   "saturation",
+                                        "transition", "name", "room",  "expose", "forget"};
+    for (const struct json *m = json_first(body); m; m = json_next(m)) {
+        size_t i = 0;
+        while (i < sizeof known / sizeof known[0] && strcmp(known[i], json_key(m)) != 0) {
+            i++;
+        }
+        if (i == sizeof known / sizeof known[0]) {
+            str_printf(why, "there is no member \"%s\"", json_key(m));
+            return ERR_INVALID;
+        }
+    }
+    return 0;
+}
+
 static int read_command(const struct json *body, struct asked *a, struct str *why)
 {
     struct light_state *s = &a->command.patch;
@@ -225,7 +243,10 @@ void local_light(struct http_exchange *x, void *context)
         a->x = x;
         a->local = local;
         a->light = a->command.light = light;
-        int err = read_command(body, a, &why);
+        int err = check_keys(body, &why);
+        if (err == 0) {
+            err = read_command(body, a, &why);
+        }
         if (err == 0) {
             err = read_edit(body, a, &why);
         }
