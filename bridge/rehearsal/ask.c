@@ -287,7 +287,7 @@ static void wait_for(struct rehearsal *r, int what)
 
 static void granted(struct rehearsal *r)
 {
-    step_begin(r, "callbacks", "the code is exchanged for a callback token", "waited at %s/oauth/token",
+    step_begin(r, "callbacks", "the code is exchanged for a callback token", "waiting at %s/oauth/token",
                r->callback_url);
     if (r->stats.grants != r->grants_before) { /* it came before its answer to the grant */
         step_pass(r, "the bridge has a callback token for %u s", r->tokens.life_s);
@@ -432,7 +432,7 @@ int rehearsal_await(struct rehearsal *r, rehearsal_done_fn *done, void *user)
 {
     int err = begin(r, true, done, user);
     if (err == 0) {
-        step_begin(r, "callback", "a change is told", "waited at %s/device/events", r->callback_url);
+        step_begin(r, "callback", "a change is told", "waiting at %s/device/events", r->callback_url);
         wait_for(r, WAITING_FOR_STATES);
     }
     return err;
