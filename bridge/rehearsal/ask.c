@@ -276,7 +276,7 @@ static void wait_over(void *user)
               grant ? "the bridge did not come to exchange the code" : "no change was told");
 }
 
-static void wait_for(struct rehearsal *r, int what)
+static void wait_for(struct rehearsal *r, enum waiting what)
 {
     if (!r->patience) {
         r->patience = timer_new(r->loop, wait_over, r);

@@ -16,6 +16,7 @@
 #define PATIENCE_MS 30000u /* for what the bridge does by itself */
 
 typedef void next_fn(struct rehearsal *r);
+enum waiting { WAITING_FOR_NOTHING, WAITING_FOR_GRANT, WAITING_FOR_STATES };
 
 /* The step under way. */
 struct step {
@@ -72,7 +73,7 @@ struct rehearsal {
     bool authenticated; /* the interaction carries our token */
     struct order order;
     struct timer *patience;
-    enum { WAITING_FOR_NOTHING, WAITING_FOR_GRANT, WAITING_FOR_STATES } waiting;
+    enum waiting waiting;
     uint32_t grants_before;
 
     /* endpoint.c */

@@ -13,7 +13,7 @@
 
 #define HEADERS(type)                                                                                                  \
     "{\"headers\":{\"schema\":\"st-schema\",\"version\":\"1.0\",\"interactionType\":\"" type "\",\"requestId\":\"R-"   \
-                                                                                             "1\"}"
+    "1\"}"
 #define DEVICE(id, name, type)                                                                                         \
     "{\"externalDeviceId\":\"" id "\",\"friendlyName\":\"" name "\",\"deviceHandlerType\":\"" type                     \
     "\",\"manufacturerInfo\":{\"manufacturerName\":\"m\",\"modelName\":\"n\"}}"
