@@ -48,7 +48,7 @@ export class Zigbee2mqtt {
         }
         const name = lamp.entry.friendly_name;
         if (verb === "get") {
-            this.report(name, {});
+            this.report(name, {}).catch(() => {}); // the broker may be gone
             return;
         }
         const command = JSON.parse(payload.toString());
@@ -66,7 +66,7 @@ export class Zigbee2mqtt {
         } else if (patch.color) {
             patch.color_mode = "x" in patch.color ? "xy" : "hs";
         }
-        this.report(name, patch);
+        this.report(name, patch).catch(() => {});
     }
 
     /** The lamp says what it is now: a hand on the wall switch, or an echo. */
