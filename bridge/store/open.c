@@ -15,10 +15,6 @@
 #define CHECK_MAX_BYTES (64 * 1024 * 1024) /* larger files are not read through at the start */
 #define BUSY_MS 5000                       /* another program (a backup, the command line) holds the lock */
 
-#ifdef LB_TESTING
-#include "base/log.h"
-#endif
-
 struct found {
     int64_t version, application, tables;
 };
@@ -174,24 +170,11 @@ static bool judge(struct engine *engine, sqlite3 *db, const struct found *found)
     return engine->health != STORE_CORRUPT;
 }
 
-static const char *synchronous(void)
-{
-#ifdef LB_TESTING
-    /* The durability test must go red with this; no build for people has it. */
-    const char *wanted = getenv("LIGHTBRIDGE_STORE_SYNCHRONOUS");
-    if (wanted && strcmp(wanted, "off") == 0) {
-        log_warn("store", "synchronous=OFF by LIGHTBRIDGE_STORE_SYNCHRONOUS: nothing is durable");
-        return "PRAGMA synchronous = OFF";
-    }
-#endif
-    return "PRAGMA synchronous = FULL";
-}
-
 static int set_up(struct engine *engine, sqlite3 *db, int64_t version)
 {
     const char *const pragmas[] = {
         in_memory(engine) ? NULL : "PRAGMA journal_mode = WAL",
-        synchronous(),
+        "PRAGMA synchronous = FULL",
         "PRAGMA foreign_keys = ON",
         "PRAGMA trusted_schema = OFF",
         "PRAGMA cell_size_check = ON",

@@ -103,9 +103,15 @@ export class Cloud {
         this.redirectUri = redirectUri;
         this.callbacks = []; // documents that came to the callback endpoint
         this.tokens = undefined; // ours, for asking the bridge
-        this.refusals = []; // answers to give instead of 200 to the next state callbacks
-        this.refreshes = 0;
+        // What happens to the next POSTs, one word each: {status, headers, body}, "hang", "cut" (the connection ends
+        // before it is taken), and for tokens "lost" (taken, and the connection ends), "held" (taken, not answered).
+        this.refusals = [];
+        this.tokenFaults = [];
+        this.refreshes = 0; // taken
         this.grants = 0;
+        this.attempts = { accessTokenRequest: 0, refreshAccessTokens: 0 }; // taken or not
+        this.events = 0; // POSTs of callbacks, taken or not
+        this.picture = new Map(); // id -> {switch: "on", level: 40, ...}: what this cloud believes
     }
 
     authorizeUrl(state = "xyz") {
@@ -154,12 +160,50 @@ export class Cloud {
             body: JSON.stringify({ ...this.envelope(interactionType), ...body }),
         });
         this.status = response.status;
+        this.retryAfter = response.headers.get("retry-after");
         const text = await response.text();
         try {
-            return JSON.parse(text);
+            const answer = JSON.parse(text);
+            this.learn(answer);
+            return answer;
         } catch {
             throw new Error(`${interactionType}: ${response.status} ${text}`);
         }
+    }
+
+    learn({ deviceState = [] }) {
+        for (const device of deviceState) {
+            if (device.deviceError?.some((e) => e.errorEnum === "DEVICE-DELETED")) {
+                this.picture.delete(device.externalDeviceId);
+                continue;
+            }
+            const known = this.picture.get(device.externalDeviceId) ?? {};
+            for (const state of device.states ?? []) {
+                known[state.attribute] = state.value;
+            }
+            this.picture.set(device.externalDeviceId, known);
+        }
+    }
+
+    /** The lights of which this cloud believes something else than the bridge's own list says. */
+    async astray() {
+        const { body } = await this.bridge.control("GET", "/control/lights");
+        return body.lights
+            .filter((light) => light.exposed)
+            .filter(({ id, state }) => {
+                const known = this.picture.get(id) ?? {};
+                return known.switch !== (state.on ? "on" : "off") || (state.level && known.level !== Math.round(state.level));
+            })
+            .map(({ id, name, state }) => ({ id, name, state, known: this.picture.get(id) }));
+    }
+
+    converged(seconds) {
+        let last = [];
+        return until("the cloud's picture to be the lamps'", async () => (last = await this.astray()).length === 0, seconds).catch(
+            (error) => {
+                throw new Error(`${error.message}: ${JSON.stringify(last.slice(0, 3))}`);
+            },
+        );
     }
 
     discover() {
@@ -178,67 +222,99 @@ export class Cloud {
         });
     }
 
-    /** The endpoint for callbacks, with single-use refresh tokens. */
-    async serve(t) {
+    /** Ends a POST badly as a fault says; true: it has been dealt with. */
+    #fail(fault, response) {
+        if (fault === "cut") {
+            response.destroy();
+        } else if (typeof fault === "object") {
+            response.status(fault.status).set(fault.headers ?? {}).json(fault.body ?? {});
+        }
+        return fault === "hang" || fault === "cut" || typeof fault === "object";
+    }
+
+    #token(request, response) {
+        const { headers, callbackAuthentication: asked } = request.body;
+        const error = (errorEnum) =>
+            response.json({ headers: { ...headers, interactionType: "accessTokenResponse" }, globalError: { errorEnum, detail: "no" } });
+        const fault = this.tokenFaults.shift();
+        this.attempts[headers.interactionType]++;
+        this.tokenSeen?.(request.body);
+        if (this.#fail(fault, response)) {
+            return;
+        }
+        if (asked.clientId !== callbackClient.id || asked.clientSecret !== callbackClient.secret) {
+            return error("INVALID-CLIENT");
+        }
+        if (headers.interactionType === "refreshAccessTokens") {
+            if (asked.refreshToken !== this.callbackTokens.refresh) {
+                return error("INVALID-TOKEN");
+            }
+            this.refreshes++;
+        } else if (!asked.code || asked.code !== this.grantCode) {
+            return error("INVALID-CODE");
+        } else {
+            this.grantCode = undefined;
+            this.grants++;
+        }
+        this.callbackTokens = { access: randomUUID(), refresh: randomUUID() };
+        this.tokenRequests = [...(this.tokenRequests ?? []), request.body];
+        if (fault === "lost") {
+            return response.destroy();
+        }
+        if (fault === "held") {
+            return;
+        }
+        const { access: accessToken, refresh: refreshToken } = this.callbackTokens;
+        response.json({
+            headers: { ...headers, interactionType: "accessTokenResponse" },
+            callbackAuthentication: { tokenType: "Bearer", accessToken, refreshToken, expiresIn: this.callbackLife },
+        });
+    }
+
+    #event(request, response) {
+        this.events++;
+        if (this.#fail(this.refusals.shift(), response)) {
+            return;
+        }
+        if (request.body.authentication?.token !== this.callbackTokens.access) {
+            return response.status(401).json({
+                headers: request.body.headers,
+                globalError: { errorEnum: "TOKEN-EXPIRED", detail: "expired" },
+            });
+        }
+        this.callbacks.push(request.body);
+        this.learn(request.body);
+        response.json({});
+    }
+
+    /** The endpoint for callbacks, with single-use refresh tokens. `life` of an access token in seconds. */
+    async serve(t, { life = 86400 } = {}) {
         const app = express();
         app.use(express.json({ limit: "10mb" }));
-        let access = randomUUID();
-        let refresh = randomUUID();
-        this.expireCallbackToken = () => {
-            access = randomUUID();
-        };
-        app.post("/oauth/token", (request, response) => {
-            const { headers, callbackAuthentication: asked } = request.body;
-            const error = (errorEnum) =>
-                response.json({ headers: { ...headers, interactionType: "accessTokenResponse" }, globalError: { errorEnum, detail: "no" } });
-            if (asked.clientId !== callbackClient.id || asked.clientSecret !== callbackClient.secret) {
-                return error("INVALID-CLIENT");
-            }
-            if (headers.interactionType === "refreshAccessTokens") {
-                if (asked.refreshToken !== refresh) {
-                    return error("INVALID-TOKEN");
-                }
-                this.refreshes++;
-            } else if (asked.code !== this.grantCode) {
-                return error("INVALID-CODE");
-            } else {
-                this.grantCode = undefined;
-                this.grants++;
-            }
-            access = randomUUID();
-            refresh = randomUUID();
-            this.tokenRequests = [...(this.tokenRequests ?? []), request.body];
-            response.json({
-                headers: { ...headers, interactionType: "accessTokenResponse" },
-                callbackAuthentication: { tokenType: "Bearer", accessToken: access, refreshToken: refresh, expiresIn: 86400 },
-            });
-        });
-        app.post("/device/events", (request, response) => {
-            const refusal = this.refusals.shift();
-            if (refusal) {
-                return response.status(refusal.status).set(refusal.headers ?? {}).json({});
-            }
-            if (request.body.authentication?.token !== access) {
-                return response.status(401).json({
-                    headers: request.body.headers,
-                    globalError: { errorEnum: "TOKEN-EXPIRED", detail: "expired" },
-                });
-            }
-            this.callbacks.push(request.body);
-            response.json({});
-        });
+        this.callbackLife = life;
+        this.callbackTokens = { access: randomUUID(), refresh: randomUUID() };
+        app.post("/oauth/token", (request, response) => this.#token(request, response));
+        app.post("/device/events", (request, response) => this.#event(request, response));
         const server = app.listen(0, "127.0.0.1");
         await once(server, "listening");
+        server.unref(); // a hook that throws keeps later ones from running
         t.after(() => {
             server.closeAllConnections();
             server.close();
         });
-        this.callbackUrl = `http://127.0.0.1:${server.address().port}`;
+        this.callbackPort = server.address().port;
+        this.callbackUrl = `http://127.0.0.1:${this.callbackPort}`;
     }
 
-    async grant() {
+    /** The access token is no longer good; the refresh token is. */
+    expireCallbackToken() {
+        this.callbackTokens.access = randomUUID();
+    }
+
+    /** Sends a grant; what becomes of its code shows later. */
+    offerGrant() {
         this.grantCode = randomUUID();
-        const answer = await this.ask("grantCallbackAccess", {
+        return this.ask("grantCallbackAccess", {
             callbackAuthentication: {
                 grantType: "authorization_code",
                 scope: "callback-access",
@@ -247,6 +323,10 @@ export class Cloud {
             },
             callbackUrls: { oauthToken: `${this.callbackUrl}/oauth/token`, stateCallback: `${this.callbackUrl}/device/events` },
         });
+    }
+
+    async grant() {
+        const answer = await this.offerGrant();
         await until("the callback code to be exchanged", () => this.grantCode === undefined);
         return answer;
     }

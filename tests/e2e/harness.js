@@ -6,6 +6,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, openSync, closeSync } from "node:fs";
+import { request } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -191,11 +192,36 @@ export const account = { name: "anna", password: "correct horse battery" };
 export const clientSecret = "s3cret-of-smartthings & co";
 export const callbackClient = { id: "viper-client", secret: "callback-secret" };
 
+/** One request over the control socket: {status, body}. */
+function askControl(socketPath, method, path, body) {
+    return new Promise((done, failed) => {
+        const headers = { host: "localhost", "content-type": "application/json" };
+        const asked = request({ socketPath, method, path, headers, agent: false }, (response) => {
+            let text = "";
+            response.setEncoding("utf8");
+            response.on("data", (data) => (text += data));
+            response.on("error", failed);
+            response.on("end", () => {
+                try {
+                    done({ status: response.statusCode, headers: response.headers, body: JSON.parse(text) });
+                } catch (error) {
+                    failed(error);
+                }
+            });
+        });
+        asked.on("error", failed);
+        asked.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+}
+
 /**
  * A configured installation: folder, ports, configuration file, an account. `extra` is merged into the configuration
- * section by section.
+ * section by section; `program` is another build of lightbridge.
  */
-export async function installation(t, { folder = scratch(t), broker, extra = {}, withAccount = true, redirects = [] } = {}) {
+export async function installation(
+    t,
+    { folder = scratch(t), broker, extra = {}, withAccount = true, redirects = [], program = lightbridge } = {},
+) {
     const publicPort = await freePort();
     let localPort = await freePort();
     while (localPort === publicPort) {
@@ -229,6 +255,7 @@ export async function installation(t, { folder = scratch(t), broker, extra = {},
     writeFileSync(join(folder, "callback.secret"), `${callbackClient.secret}\n`, { mode: 0o600 });
     writeFileSync(file, yaml(config));
     const place = {
+        program,
         folder,
         file,
         config,
@@ -236,9 +263,11 @@ export async function installation(t, { folder = scratch(t), broker, extra = {},
         localUrl: `http://127.0.0.1:${localPort}`,
         publicPort,
         localPort,
+        /** A request of the control API: {status, headers, body}. */
+        control: (method, path, body) => askControl(join(folder, "control.sock"), method, path, body),
         /** A command of lightbridge: {code, stdout, stderr}. */
         run(args, { input = "", env } = {}) {
-            const done = spawnSync(lightbridge, [...args, "--config", file], {
+            const done = spawnSync(program, [...args, "--config", file], {
                 input,
                 encoding: "utf8",
                 timeout: 60000 * patience,
@@ -249,7 +278,7 @@ export async function installation(t, { folder = scratch(t), broker, extra = {},
         },
         /** The same, without stopping this process: for tests that serve the daemon meanwhile. */
         async runBeside(args, { input = "" } = {}) {
-            const child = spawn(lightbridge, [...args, "--config", file]);
+            const child = spawn(program, [...args, "--config", file]);
             const out = { stdout: "", stderr: "" };
             child.stdout.on("data", (d) => (out.stdout += d));
             child.stderr.on("data", (d) => (out.stderr += d));
@@ -270,9 +299,10 @@ export async function installation(t, { folder = scratch(t), broker, extra = {},
 /** The daemon in an installation. Options as installation(), or {place} of one that exists. */
 export async function startBridge(t, options = {}) {
     const place = options.place ?? (await installation(t, options));
-    const words = [...(options.wrap ?? wrap), lightbridge, "run", "--config", place.file, ...(options.args ?? [])];
+    const words = [...(options.wrap ?? wrap), place.program, "run", "--config", place.file, ...(options.args ?? [])];
     const program = new Program(t, "lightbridge", words[0], words.slice(1), { folder: place.folder, env: options.env });
     program.mustEndWell = true;
+    program.expected = options.expected; // it may be killed: the test means it
     await untilReady(
         program,
         "lightbridge to answer /healthz",

@@ -5,6 +5,9 @@
    LB_TRACE_PROCESS  name of the executable it is for ("lightbridge"): LD_PRELOAD is inherited by children
    LB_KILL_AT        SIGKILL at the event with this index (from 1)
    LB_KILL_WHEN      "before": it has not happened; "after" (default): it has happened and is in the trace
+   LB_REFUSE         while a file of this name is there, its content is the errno (a number) of each attempt to write
+                     a file or to make it durable: a full disk; with EROFS also to open it for writing
+   LB_SYNCHRONOUS    "off": SQLite is told so instead of FULL
 
    A line: SEQUENCE TAB INDEX TAB OP TAB KIND TAB NAME TAB LENGTH TAB RESULT TAB BYTES. See README.md.
 
@@ -12,6 +15,7 @@
    sequence that looks right is right, whatever the threads did meanwhile. No locks, no memory, only system calls:
    it may run in signal handlers, and before libc is ready. */
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -41,7 +45,8 @@ static const char *const kind_texts[] = {"", "file", "tcp", "unix"};
 
 static int trace = -1;
 static unsigned long kill_at;
-static bool kill_before;
+static bool kill_before, synchronous_off;
+static const char *refuse_file;
 static atomic_ulong begun, recorded;
 
 struct event {
@@ -243,6 +248,32 @@ static bool begin(struct event *event, const char *op, int fd, const struct iove
     return true;
 }
 
+/* The errno that the test wants now, 0 none. */
+static int refusal(void)
+{
+    char digits[8] = "";
+    if (!refuse_file) {
+        return 0;
+    }
+    int fd = (int)syscall(SYS_openat, (long)AT_FDCWD, refuse_file, (long)(O_RDONLY | O_CLOEXEC), 0L);
+    if (fd < 0) {
+        return 0;
+    }
+    (void)!syscall(SYS_read, (long)fd, digits, sizeof digits - 1);
+    (void)syscall(SYS_close, (long)fd);
+    return atoi(digits);
+}
+
+/* True: the call is not made, errno is set. */
+static bool refused(const struct event *event)
+{
+    int error = event->kind == KIND_FILE ? refusal() : 0;
+    if (error) {
+        errno = error;
+    }
+    return error != 0;
+}
+
 static void end(const struct event *event, long long result)
 {
     int saved = errno;
@@ -271,6 +302,8 @@ __attribute__((constructor)) static void start(void)
     }
     kill_at = at ? strtoul(at, NULL, 10) : 0;
     kill_before = when && strcmp(when, "before") == 0;
+    refuse_file = getenv("LB_REFUSE");
+    synchronous_off = getenv("LB_SYNCHRONOUS") && strcmp(getenv("LB_SYNCHRONOUS"), "off") == 0;
     int fd = (int)syscall(SYS_openat, (long)AT_FDCWD, path, (long)(O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC), 0600L);
     trace = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 900) : -1; /* out of the way of numbers that tests look at */
     if (trace < 0) {
@@ -286,7 +319,7 @@ __attribute__((constructor)) static void start(void)
     do {                                                                                                               \
         struct event event;                                                                                            \
         bool ours = begin(&event, op, fd, parts, count);                                                               \
-        long result = call;                                                                                            \
+        long result = ours && refused(&event) ? -1 : call;                                                             \
         if (ours) {                                                                                                    \
             end(&event, result);                                                                                       \
         }                                                                                                              \
@@ -297,7 +330,7 @@ static int around_sync(const char *op, int fd, long number)
 {
     struct event event;
     bool ours = begin(&event, op, fd, NULL, 0);
-    long result = syscall(number, (long)fd);
+    long result = ours && refused(&event) ? -1 : syscall(number, (long)fd);
     if (ours) {
         end(&event, result);
     }
@@ -363,4 +396,52 @@ ssize_t sendfile(int to, int from, off_t *offset, size_t len)
 ssize_t sendfile64(int to, int from, off64_t *offset, size_t len)
 {
     AROUND("sendfile", to, NULL, 0, syscall(SYS_sendfile, (long)to, (long)from, offset, len));
+}
+
+/* Opening is not recorded. On a read-only disk (EROFS) it is refused where it is for writing; a full one lets open. */
+static int open_or_refuse(const char *path, int flags, mode_t mode)
+{
+    bool writing = (flags & O_ACCMODE) != O_RDONLY && strncmp(path, "/dev/", 5) != 0;
+    int error = trace >= 0 && writing ? refusal() : 0;
+    if (error == EROFS) {
+        errno = error;
+        return -1;
+    }
+    return (int)syscall(SYS_openat, (long)AT_FDCWD, path, (long)flags, (long)mode);
+}
+
+#define OPEN(path, flags)                                                                                              \
+    do {                                                                                                               \
+        va_list args;                                                                                                  \
+        va_start(args, flags);                                                                                         \
+        mode_t mode = (flags) & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;                                      \
+        va_end(args);                                                                                                  \
+        return open_or_refuse(path, flags, mode);                                                                      \
+    } while (0)
+
+int open(const char *path, int flags, ...)
+{
+    OPEN(path, flags);
+}
+
+int open64(const char *path, int flags, ...)
+{
+    OPEN(path, flags);
+}
+
+/* ---- SQLite ---- */
+
+struct sqlite3;
+int sqlite3_exec(struct sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *user,
+                 char **why);
+
+int sqlite3_exec(struct sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *user, char **why)
+{
+    int (*real)(struct sqlite3 *, const char *, int (*)(void *, int, char **, char **), void *, char **);
+    void *found = dlsym(RTLD_NEXT, "sqlite3_exec");
+    memcpy(&real, &found, sizeof real); /* ISO C has no cast from an object's pointer to a function's */
+    if (synchronous_off && strncmp(sql, "PRAGMA synchronous", 18) == 0) {
+        sql = "PRAGMA synchronous = OFF";
+    }
+    return real(db, sql, row, user, why);
 }

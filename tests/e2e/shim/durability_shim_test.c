@@ -155,6 +155,44 @@ static void test_kill_points(void **state)
     }
 }
 
+/* A full disk: no file is written, the socket goes on, and when there is room again, so do files. */
+static void test_a_full_disk(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *errno_text, *steps;
+        int exit_code;
+        const char *recorded;
+    } rows[] = {
+        {"28", "sws", 4, "sw"},
+        {"28", "sds", 4, "sd"},
+        {"28", "ses", 0, "ss"},
+        {NULL, "sws", 0, "sws"},
+    };
+    char file[112], steps[256];
+    snprintf(file, sizeof file, "%s/refuse", f->folder);
+    setenv("LB_REFUSE", file, 1);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        unlink(f->trace);
+        unlink(file);
+        if (rows[i].errno_text) {
+            int fd = open(file, O_WRONLY | O_CREAT, 0600);
+            assert_int_equal(write(fd, rows[i].errno_text, 2), 2);
+            close(fd);
+        }
+        run(f, rows[i].steps, "durability_player", NULL, NULL);
+        assert_true(WIFEXITED(f->status));
+        assert_int_equal(WEXITSTATUS(f->status), rows[i].exit_code);
+        letters(f, steps);
+        assert_string_equal(steps, rows[i].recorded);
+        if (rows[i].exit_code) {
+            assert_non_null(strstr(f->text, "\t-28\t"));
+        }
+    }
+    unsetenv("LB_REFUSE");
+    unlink(file);
+}
+
 static void test_a_kill_point_beyond_the_end(void **state)
 {
     struct fixture *f = *state;
@@ -168,7 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_every_call_in_its_order),       T(test_threads_keep_whole_lines),
         T(test_other_programs_are_left_alone), T(test_kill_points),
-        T(test_a_kill_point_beyond_the_end),
+        T(test_a_kill_point_beyond_the_end),   T(test_a_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
