@@ -113,6 +113,51 @@ export class Witness {
         return `${found}, callback ${callback}${await this.#converge()}`;
     }
 
+    /** What was acknowledged for a link without callbacks: its code is redeemed, its tokens are honoured. */
+    async stillLinked() {
+        const { cloud, promised } = this;
+        promised.tokens ??= await this.redeem();
+        cloud.tokens = promised.tokens;
+        const discovery = await cloud.discover();
+        assert.equal(discovery.globalError, undefined, JSON.stringify(discovery));
+        await this.refresh();
+    }
+
+    /**
+     * After a kill in a storm. `tried`: a name whose edit was under way, so that it may be there or not. `asked`: the
+     * cloud saw a refresh of the callback token, whose answer may have been lost.
+     */
+    async survey(tried, asked, converge) {
+        const { cloud, promised } = this;
+        const { links } = (await this.bridge.control("GET", "/control/links")).body;
+        assert.deepEqual(
+            links.filter((l) => !l.alive),
+            [],
+            "no link ends by itself",
+        );
+        const mine = () => this.bridge.control("GET", "/control/links").then(({ body }) => body.links.find((l) => l.account === "anna"));
+        const before = (await mine()).callback.state;
+        await this.stillLinked();
+        const { lights } = (await this.bridge.control("GET", "/control/lights")).body;
+        const { name } = lights.find((l) => l.id === this.light);
+        const edit = name === promised.name ? (tried ? "an edit lost" : "no edit") : "an edit kept";
+        assert.ok(name === promised.name || name === tried, `named ${name}, acknowledged ${promised.name}, tried ${tried}`);
+        promised.name = name;
+        const { state } = (await until("the callback side to settle", async () => {
+            const link = await mine();
+            return ["granted", "needs_grant"].includes(link.callback.state) && link;
+        })).callback;
+        if (state === "needs_grant") {
+            assert.ok(asked, "needs a grant although no refresh was under way");
+            assert.equal((await cloud.discover()).requestGrantCallbackAccess, true);
+            await cloud.grant();
+        }
+        if (converge) {
+            await cloud.converged();
+        }
+        return `${edit} under way, callback ${before}${state === "needs_grant" ? ", needed a new grant" : ""}`;
+    }
+
     /** The cloud's picture becomes the lamps'; a new grant only where the bridge asked for one. */
     async #converge() {
         const { cloud } = this;
