@@ -24,8 +24,9 @@ enum pending_step { STEP_LOGIN, STEP_CONSENT, STEP_ISSUING, STEP_DONE };
 struct pending {
     struct pending *next;
     enum pending_step step;
-    char id[TOKEN_CHARS + 1];     /* in the forms; another one after the login */
-    char cookie[TOKEN_CHARS + 1]; /* of the browser that asked */
+    char id[TOKEN_CHARS + 1];       /* in the forms; another one after the login */
+    char login_id[TOKEN_CHARS + 1]; /* of the login form, which may come a second time */
+    char cookie[TOKEN_CHARS + 1];   /* of the browser that asked */
     const struct oauth_client *client;
     char *redirect_uri, *scope;
     char *state; /* raw bytes of the query, NULL: none was sent */
@@ -52,12 +53,18 @@ struct account {
 /* pending.c */
 /* A new one; the oldest makes room. */
 struct pending *pending_new(struct account *account);
-/* NULL: no such one, of another browser, or too old. */
-struct pending *pending_find(struct account *account, const char *id, const char *cookie, size_t cookie_len);
+/* NULL: no such one, of another browser, or too old. With `login` also by the id that the login form had: the password
+   that comes with it is checked anew. */
+struct pending *pending_find(struct account *account, const char *id, const char *cookie, size_t cookie_len,
+                             bool login);
 void pending_rename(struct pending *p);
 void pending_free_all(struct account *account);
-/* redirect_uri?name=value[&state=raw] */
-void pending_location(const struct pending *p, const char *name, const char *value, struct str *out);
+/* redirect_uri?name=value[&state=raw]; state NULL: none was sent. */
+void pending_location(const char *redirect_uri, const char *state, size_t state_len, const char *name,
+                      const char *value, struct str *out);
+
+/* A parameter's value; NULL where it is absent, broken, or empty, which is as if it were absent (RFC 6749 3.1, 3.2). */
+const char *form_given(const struct url_form *form, const char *name);
 
 /* page.c */
 void page_error(struct http_exchange *x, int status, const char *title, const char *text, unsigned retry_after);

@@ -63,11 +63,17 @@ static void refuse_redirect(struct http_exchange *x, const struct oauth_client *
     str_done(&text);
 }
 
+const char *form_given(const struct url_form *form, const char *name)
+{
+    const char *value = url_form_value(form, name);
+    return value && *value ? value : NULL;
+}
+
 /* What the client did wrong it is told at its own address (RFC 6749 4.1.2.1); NULL: all is right. */
 static const char *client_error(const struct url_form *query)
 {
-    const char *type = url_form_value(query, "response_type");
-    const char *scope = url_form_value(query, "scope");
+    const char *type = form_given(query, "response_type");
+    const char *scope = form_given(query, "scope");
     if (!type) {
         return "invalid_request";
     }
@@ -104,11 +110,11 @@ static struct pending *begin(struct account *account, struct http_exchange *x, c
 {
     struct pending *p = pending_new(account);
     const struct url_field *state = url_form_field(query, "state");
-    const char *scope = url_form_value(query, "scope");
+    const char *scope = form_given(query, "scope");
     keep_cookie(x, p);
     p->client = client;
     p->redirect_uri = mem_text(url_form_value(query, "redirect_uri"));
-    p->scope = mem_text(scope && strlen(scope) <= SCOPE_MAX ? scope : "");
+    p->scope = mem_text(scope ? scope : "");
     if (state) {
         p->state = mem_text_n(state->raw, state->raw_len);
         p->state_len = state->raw_len;
@@ -128,9 +134,9 @@ void account_authorize(struct http_exchange *x, void *context)
         str_done(&text);
         return;
     }
-    const char *id = url_form_value(query, "client_id");
+    const char *id = form_given(query, "client_id");
     const struct oauth_client *client = id ? oauth_client_find(account->oauth, id) : NULL;
-    const char *redirect = url_form_value(query, "redirect_uri");
+    const char *redirect = form_given(query, "redirect_uri");
     const struct url_field *state = url_form_field(query, "state");
     if (!client) {
         refuse_client(x, id);
@@ -149,17 +155,16 @@ void account_authorize(struct http_exchange *x, void *context)
         page_unwell(x, err);
         return;
     }
-    struct pending *p = begin(account, x, client, query);
     const char *error = client_error(query);
     if (error) {
         struct str location = STR_INIT;
-        pending_location(p, "error", error, &location);
-        p->step = STEP_DONE;
+        pending_location(redirect, state ? state->raw : NULL, state ? state->raw_len : 0, "error", error, &location);
         log_warn("account", "%s asked for authorization wrongly: %s", id, error);
         page_redirect(x, str_z(&location));
         str_done(&location);
         return;
     }
+    struct pending *p = begin(account, x, client, query);
     set_cookie(account, x, p);
     if (oauth_account_count(account->oauth) == 0) {
         page_error(x, 503, "There is no account yet",
@@ -183,11 +188,12 @@ static bool read_form(struct http_exchange *x, struct url_form *form)
     return false;
 }
 
-static struct pending *find_pending(struct account *account, struct http_exchange *x, const struct url_form *form)
+static struct pending *find_pending(struct account *account, struct http_exchange *x, const struct url_form *form,
+                                    bool login)
 {
     size_t len = 0;
     const char *cookie = http_cookie(x, COOKIE, &len);
-    struct pending *p = pending_find(account, url_form_value(form, "request"), cookie, len);
+    struct pending *p = pending_find(account, url_form_value(form, "request"), cookie, len, login);
     if (!p) {
         page_error(
             x, 400, "This page is too old",
@@ -212,10 +218,11 @@ struct login {
 static void logged_in(void *user, int result)
 {
     struct login *l = user;
-    struct pending *p = pending_find(l->account, l->id, l->cookie, TOKEN_CHARS);
-    if (!p || p->step != STEP_LOGIN) {
+    struct pending *p = pending_find(l->account, l->id, l->cookie, TOKEN_CHARS, true);
+    if (!p || p->step > STEP_CONSENT) {
         page_error(l->x, 400, "This page is too old", "Please go back to the app and start again.", 0);
     } else if (result == 0) {
+        free(p->account); /* pressed twice, or the browser's back button: the last login counts */
         p->account = l->name;
         l->name = NULL;
         p->step = STEP_CONSENT;
@@ -240,19 +247,17 @@ void account_login(struct http_exchange *x, void *context)
         url_form_done(&form);
         return;
     }
-    struct pending *p = find_pending(account, x, &form);
-    const char *name = url_form_value(&form, "username");
-    const char *password = url_form_value(&form, "password");
-    if (p && p->step != STEP_LOGIN) {
-        /* The browser's back button: the login is done already. */
-        page_error(x, 400, "You are logged in already", "Please go on with the newest page, or start again in the app.",
-                   0);
-    } else if (p && (!name || !*name || !password || !*password)) {
+    struct pending *p = find_pending(account, x, &form, true);
+    const char *name = form_given(&form, "username");
+    const char *password = form_given(&form, "password");
+    if (p && p->step > STEP_CONSENT) {
+        page_error(x, 400, "This has been answered already", "Please start again in the app.", 0);
+    } else if (p && (!name || !password)) {
         page_login(x, p, 400, name ? name : "", "Please fill in both fields.", 0);
     } else if (p) {
         struct login *l = mem_alloc(sizeof *l);
         *l = (struct login){.account = account, .x = x, .name = mem_text(name)};
-        memcpy(l->id, p->id, sizeof l->id);
+        memcpy(l->id, p->login_id, sizeof l->id);
         memcpy(l->cookie, p->cookie, sizeof l->cookie);
         oauth_login(account->oauth, name, password, logged_in, l);
     }
@@ -273,7 +278,7 @@ static void issued(void *user, int result, const char *code, struct oauth_link *
     (void)link;
     if (result == 0) {
         p->step = STEP_DONE;
-        pending_location(p, "code", code, &p->location);
+        pending_location(p->redirect_uri, p->state, p->state_len, "code", code, &p->location);
     } else {
         p->step = STEP_CONSENT; /* nothing was written: Allow may be pressed again */
         log_error("account", "no code could be issued: %s", err_text(result));
@@ -315,7 +320,7 @@ void account_consent(struct http_exchange *x, void *context)
     struct url_form form = {0};
     struct pending *p = NULL;
     if (read_form(x, &form)) {
-        p = find_pending(account, x, &form);
+        p = find_pending(account, x, &form, false);
     }
     const char *decision = p ? url_form_value(&form, "decision") : NULL;
     if (p && p->step == STEP_LOGIN) {
@@ -328,7 +333,7 @@ void account_consent(struct http_exchange *x, void *context)
         allow(account, p, x); /* it cannot be taken back any more: the answer is the code's */
     } else if (decision && strcmp(decision, "deny") == 0) {
         p->step = STEP_DONE;
-        pending_location(p, "error", "access_denied", &p->location);
+        pending_location(p->redirect_uri, p->state, p->state_len, "error", "access_denied", &p->location);
         page_redirect(x, str_z(&p->location));
     } else if (p) {
         page_consent(x, p);

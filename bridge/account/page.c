@@ -75,7 +75,7 @@ void page_login(struct http_exchange *x, const struct pending *p, int status, co
 {
     struct str body = STR_INIT;
     const struct http_variable v[] = {
-        {"client", oauth_client_name(p->client)}, {"request", p->id}, {"name", name}, {"error", error}};
+        {"client", oauth_client_name(p->client)}, {"request", p->login_id}, {"name", name}, {"error", error}};
     FILL(&body, login_template, v);
     retry_header(x, retry_after);
     http_answer_page(x, status, "Log in", &body, NULL);

@@ -64,7 +64,8 @@ struct pending *pending_new(struct account *account)
 {
     tidy(account, true);
     struct pending *p = mem_alloc(sizeof *p);
-    draw(p->id);
+    draw(p->login_id);
+    memcpy(p->id, p->login_id, sizeof p->id);
     draw(p->cookie);
     p->since = loop_now(account->loop);
     p->next = account->pendings;
@@ -73,12 +74,15 @@ struct pending *pending_new(struct account *account)
     return p;
 }
 
-struct pending *pending_find(struct account *account, const char *id, const char *cookie, size_t cookie_len)
+struct pending *pending_find(struct account *account, const char *id, const char *cookie, size_t cookie_len, bool login)
 {
     tidy(account, false);
+    if (!id || !cookie || strlen(id) != TOKEN_CHARS || cookie_len != TOKEN_CHARS) {
+        return NULL;
+    }
     for (struct pending *p = account->pendings; p; p = p->next) {
-        if (id && cookie && strlen(id) == TOKEN_CHARS && cookie_len == TOKEN_CHARS &&
-            secrets_equal(p->id, id, TOKEN_CHARS) && secrets_equal(p->cookie, cookie, TOKEN_CHARS)) {
+        bool named = secrets_equal(p->id, id, TOKEN_CHARS) || (login && secrets_equal(p->login_id, id, TOKEN_CHARS));
+        if (named && secrets_equal(p->cookie, cookie, TOKEN_CHARS)) {
             return p;
         }
     }
@@ -94,15 +98,16 @@ void pending_free_all(struct account *account)
     }
 }
 
-void pending_location(const struct pending *p, const char *name, const char *value, struct str *out)
+void pending_location(const char *redirect_uri, const char *state, size_t state_len, const char *name,
+                      const char *value, struct str *out)
 {
-    str_add_z(out, p->redirect_uri);
-    str_add_char(out, strchr(p->redirect_uri, '?') ? '&' : '?');
+    str_add_z(out, redirect_uri);
+    str_add_char(out, strchr(redirect_uri, '?') ? '&' : '?');
     str_add_z(out, name);
     str_add_char(out, '=');
     url_encode(out, value, strlen(value));
-    if (p->state) {
+    if (state) {
         str_add_z(out, "&state=");
-        url_copy_query_value(out, p->state, p->state_len);
+        url_copy_query_value(out, state, state_len);
     }
 }

@@ -52,12 +52,27 @@ static void invalid_client(struct http_exchange *x, const char *text)
     http_answer_error(x, 401, "invalid_client", text, 0);
 }
 
+/* Here every field matters, unlike in a query: one that cannot be decoded is not as if it were absent. */
+static bool none_is_broken(struct http_exchange *x, const struct url_form *form)
+{
+    for (size_t i = 0; i < form->count; i++) {
+        if (form->fields[i].broken) {
+            struct str text = STR_INIT;
+            str_printf(&text, "%s has a broken percent escape", form->fields[i].name);
+            invalid_request(x, str_z(&text));
+            str_done(&text);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Reads the credentials from where they are; false: an error was answered. */
 static bool find_credentials(struct http_exchange *x, const struct url_form *form, struct credentials *c)
 {
     const char *authorization = http_header(x, "Authorization");
-    const char *form_id = url_form_value(form, "client_id");
-    const char *form_secret = url_form_value(form, "client_secret");
+    const char *form_id = form_given(form, "client_id");
+    const char *form_secret = form_given(form, "client_secret");
     if (authorization) {
         if (gate_basic(authorization, &c->memory, &c->secret) != 0) {
             invalid_client(x, "the Authorization header is not HTTP Basic with client_id and client_secret");
@@ -68,10 +83,6 @@ static bool find_credentials(struct http_exchange *x, const struct url_form *for
         if (form_secret) {
             invalid_request(x,
                             "the client is authenticated twice, by header and by form; use one of them (RFC 6749 2.3)");
-            return false;
-        }
-        if (form_id && strcmp(form_id, c->id) != 0) {
-            invalid_request(x, "client_id in the form and in the Authorization header differ");
             return false;
         }
         return true;
@@ -132,13 +143,13 @@ static void answer_tokens(void *user, int result, const struct oauth_tokens *tok
 
 static void by_code(struct asked *a, const struct oauth_client *client, const struct url_form *form)
 {
-    oauth_redeem(a->account->oauth, client, url_form_value(form, "code"), url_form_value(form, "redirect_uri"),
-                 url_form_value(form, "code_verifier"), answer_tokens, a);
+    oauth_redeem(a->account->oauth, client, form_given(form, "code"), form_given(form, "redirect_uri"),
+                 form_given(form, "code_verifier"), answer_tokens, a);
 }
 
 static void by_refresh_token(struct asked *a, const struct oauth_client *client, const struct url_form *form)
 {
-    oauth_refresh(a->account->oauth, client, url_form_value(form, "refresh_token"), answer_tokens, a);
+    oauth_refresh(a->account->oauth, client, form_given(form, "refresh_token"), answer_tokens, a);
 }
 
 static const struct {
@@ -152,16 +163,21 @@ static const struct {
 static void grant(struct account *account, struct http_exchange *x, const struct oauth_client *client,
                   const struct url_form *form)
 {
-    const char *type = url_form_value(form, "grant_type");
+    const char *type = form_given(form, "grant_type");
+    const char *form_id = form_given(form, "client_id");
     if (!type) {
         invalid_request(x, "grant_type is missing; right would be authorization_code or refresh_token");
+        return;
+    }
+    if (form_id && strcmp(form_id, oauth_client_id(client)) != 0) {
+        invalid_request(x, "client_id in the form and in the Authorization header differ");
         return;
     }
     for (size_t i = 0; i < sizeof grants / sizeof grants[0]; i++) {
         if (strcmp(grants[i].grant_type, type) != 0) {
             continue;
         }
-        if (!url_form_value(form, grants[i].needs)) {
+        if (!form_given(form, grants[i].needs)) {
             invalid_request(x, grants[i].missing);
             return;
         }
@@ -189,7 +205,7 @@ void account_token(struct http_exchange *x, void *context)
         str_printf(&text, "the form cannot be read: %s", what);
         invalid_request(x, str_z(&text));
         str_done(&text);
-    } else if (find_credentials(x, &form, &c)) {
+    } else if (none_is_broken(x, &form) && find_credentials(x, &form, &c)) {
         int err = authenticate(account, &c, &client);
         if (err == ERR_DENIED) {
             invalid_client(

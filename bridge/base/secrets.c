@@ -82,6 +82,11 @@ void secrets_base64url(struct str *s, const void *bytes, size_t len)
 static int decode(const char *text, size_t len, void *ret_bytes, size_t cap, size_t *ret_len, int variant)
 {
     const char *end = NULL;
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)text[i] >= 0x80) { /* libsodium 1.0.18 takes some of these for digits */
+            return ERR_INVALID;
+        }
+    }
     /* libsodium refuses non-zero trailing bits itself; a partly read text shows by `end`. */
     if (sodium_base642bin(ret_bytes, cap, text, len, NULL, ret_len, &end, variant) != 0 || end != text + len) {
         return ERR_INVALID;
