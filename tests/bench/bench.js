@@ -1,0 +1,149 @@
+// Starts what is measured, measures it in turns, prints the table; README.md says what each figure means.
+import { cpus, loadavg, release } from "node:os";
+import { spawnSync } from "node:child_process";
+import { median, print } from "./table.js";
+import { Bridge, Peer, lamps } from "./systems.js";
+
+const quick = process.argv.includes("--quick");
+const plan = quick
+    ? { runs: 3, seconds: 1, reports: 50_000, idle: 4, starts: 3, rate: 500 }
+    : { runs: 7, seconds: 3, reports: 200_000, idle: 10, starts: 9, rate: 500 };
+const LIGHTS = 1000;
+
+// what the harness takes for a test: it ends what was started, last first
+const ends = [];
+const t = { after: (end) => ends.push(end) };
+const missing = [];
+
+const results = {}; // system -> figure -> values
+function keep(system, figure, value) {
+    results[system.key] ??= {};
+    (results[system.key][figure] ??= []).push(value);
+}
+
+async function attempt(system, what, measurement) {
+    try {
+        await measurement();
+    } catch (error) {
+        missing.push(`${system.key}: ${what}: ${error.message}`);
+    }
+}
+
+/** In turns, so that what disturbs the machine disturbs all alike. */
+async function turns(systems, runs, what, measurement) {
+    progress(what);
+    for (let run = 0; run < runs; run++) {
+        for (const system of systems) {
+            await attempt(system, what, () => measurement(system));
+        }
+    }
+}
+
+function progress(what) {
+    process.stderr.write(`bench: ${what}\n`);
+}
+
+async function main() {
+    progress("starting");
+    const network = lamps(LIGHTS);
+    const honest = new Bridge("lightbridge", t, network, { optimistic: false });
+    const optimistic = new Bridge("lightbridge, optimistic", t, network, { optimistic: true });
+    const peer = new Peer("peer", t, network);
+    const all = [honest, optimistic, peer];
+    for (const system of all) {
+        await system.start();
+    }
+    const both = [honest, peer];
+
+    await turns(both, 1, "idle without lights", async (s) => {
+        keep(s, "memory idle", s.memory());
+    });
+    progress(`announcing ${LIGHTS} lights`);
+    await Promise.all(all.map((s) => s.announce()));
+    for (const s of both) {
+        keep(s, "memory loaded", s.memory());
+    }
+    await turns(both, plan.runs, "a storm of reports", async (s) => keep(s, "storm", await s.measure("storm", { reports: plan.reports })));
+    await turns(both, plan.runs, "latency, one command at a time", async (s) => {
+        keep(s, "closed", await s.measure("commands", { seconds: plan.seconds }));
+    });
+    await turns(both, plan.runs, `latency at ${plan.rate} commands a second`, async (s) => {
+        keep(s, "open", await s.measure("commands", { seconds: plan.seconds, rate: plan.rate, connections: 64 }));
+    });
+    await turns(all, plan.runs, "commands for a CPU-second", async (s) => {
+        keep(s, "load", await s.measure("commands", { seconds: plan.seconds, connections: 16 }));
+    });
+    await turns(both, plan.runs, "discovery", async (s) => {
+        keep(s, "discovery", await s.measure("discovery", { seconds: plan.seconds / 2 }));
+        keep(s, "discoveries", await s.measure("discovery", { seconds: plan.seconds / 2, connections: 2 }));
+    });
+    for (const s of both) {
+        keep(s, "memory after", s.memory());
+    }
+    progress("wake-ups when idle");
+    await Promise.all(both.map((s) => attempt(s, "wake-ups", async () => keep(s, "wake-ups", await s.wakeUps(plan.idle)))));
+    for (const s of all) {
+        await s.stop();
+    }
+    await turns(both, plan.starts, "start to first answer", async (s) => keep(s, "start", await s.firstAnswer()));
+    print(rows());
+}
+
+const MB = 1024;
+
+function figure(key, name, pick) {
+    return median((results[key]?.[name] ?? []).map(pick));
+}
+
+function row(name, unit, better, measurement, pick, aim, ours = "lightbridge") {
+    return { figure: name, unit, better, aim, ours: figure(ours, measurement, pick), theirs: figure("peer", measurement, pick) };
+}
+
+function rows() {
+    const latency = (name, measurement, side, aims) =>
+        ["p50", "p99", "max"].map((p) => row(`${name}, ${p}`, "ms", "less", measurement, (v) => v[side][p], aims?.[p]));
+    const memory = (name, measurement, aims) =>
+        ["rss", "pss", "anonymous"].map((p) => row(`${name}: ${p}`, "MB", "less", measurement, (v) => v[p] / MB, aims?.[p]));
+    return [
+        ...latency("webhook to lamp, one at a time", "closed", "arrival_ms", { p50: "0.20", p99: "1.0" }),
+        ...latency("webhook to answer, one at a time", "closed", "answer_ms"),
+        ...latency(`webhook to lamp, ${plan.rate}/s open loop`, "open", "arrival_ms", { p50: "0.20", p99: "1.0" }),
+        row("commands, honest; peer optimistic", "per CPU-s", "more", "load", (v) => v.per_cpu_second, "20,000"),
+        row("commands, both optimistic", "per CPU-s", "more", "load", (v) => v.per_cpu_second, "20,000", "lightbridge, optimistic"),
+        row("commands, honest; peer optimistic", "per s", "more", "load", (v) => v.per_second),
+        row("discovery of 1,000 lights", "ms", "less", "discovery", (v) => v.answer_ms.p50, "1"),
+        row("discoveries of 1,000 lights", "per s", "more", "discoveries", (v) => v.per_second, "4,000"),
+        row("discovery's answer", "kB", undefined, "discovery", (v) => v.bytes / 1000),
+        row("reports taken in", "per s", "more", "storm", (v) => v.per_second, "50,000"),
+        row("reports taken in", "per CPU-s", "more", "storm", (v) => v.per_cpu_second),
+        row("last states lost", "of 1,000", undefined, "storm", (v) => v.lost, "0"),
+        ...memory("memory, no lights", "memory idle"),
+        ...memory("memory, 1,000 lights", "memory loaded", { rss: "20", anonymous: "6" }),
+        ...memory("memory, after all that load", "memory after"),
+        row("start to first answer", "ms", "less", "start", (v) => v.answer_ms, "50"),
+        row("wake-ups, idle, broker connected", "per s", "less", "wake-ups", (v) => v, "2"),
+    ];
+}
+
+const word = (command, ...args) => (spawnSync(command, args, { encoding: "utf8" }).stdout ?? "").split("\n")[0];
+console.log(
+    `${cpus().length} x ${cpus()[0].model.trim()}, Linux ${release()}, load ${loadavg()[0].toFixed(1)}; ` +
+        `peer: Node ${process.versions.node}; ${word("mosquitto", "-h")}; ` +
+        `medians of ${plan.runs} runs (least-most)${quick ? "; --quick" : ""}\n`,
+);
+try {
+    await main();
+} catch (error) {
+    missing.push(error.stack);
+}
+for (const end of ends.reverse()) {
+    try {
+        await end();
+    } catch (error) {
+        missing.push(error.message);
+    }
+}
+for (const line of missing) {
+    console.error(`bench: not measured: ${line}`);
+}
+process.exitCode = missing.length > 0 ? 1 : 0;
