@@ -12,14 +12,15 @@ import { Cloud } from "../e2e/cloud.js";
 import { Program, binaries, freePort, installation, lightbridge, scratch, startBridge, startBroker, until } from "../e2e/harness.js";
 
 const mqtt = createRequire(new URL("../e2e/package.json", import.meta.url))("mqtt");
+const KEPT_MS = 5000; // fetch() keeps its connections for four seconds
 const here = dirname(fileURLToPath(import.meta.url));
 const load = join(binaries, "tests/bench/bench-load");
 
-/** A thousand lamps: models of the real catalogue that are one light with a level. */
+/** Lamps: models of the real catalogue that are one light with a level. */
 export function lamps(count) {
     const models = allDefinitions().filter((d) => {
         const lights = lightsOf(d);
-        return lights.length === 1 && lights[0].on && lights[0].level && !d.exposes.some((e) => e.type === "switch");
+        return lights.length === 1 && lights[0].endpoint === null && lights[0].on && lights[0].level;
     });
     return Array.from({ length: count }, (_, i) => {
         const definition = models[i % models.length];
@@ -62,30 +63,37 @@ class System {
         return this.program.pid;
     }
 
-    /** Plays Zigbee2MQTT's retained part: the list. Answers questions for states until nobody has asked for a while. */
+    /** Plays Zigbee2MQTT: the retained list, the state of each lamp, and answers to questions for it, until quiet(). */
     async announce() {
-        const client = mqtt.connect(this.broker.url, { protocolVersion: 4 });
+        const client = (this.answering = mqtt.connect(this.broker.url, { protocolVersion: 4 }));
         await once(client, "connect");
-        const state = (l) => ({ state: "OFF", brightness: 254, ...(l.white ? { color_mode: "color_temp", color_temp: 370 } : {}) });
+        this.t.after(() => client.endAsync());
         const byName = new Map(this.network.flatMap((l) => [[l.name, l], [l.ieee, l]]));
-        let asked = Date.now();
+        const publish = (topic, value, options) => client.publishAsync(`zigbee2mqtt/${topic}`, JSON.stringify(value), options);
+        const report = (lamp) =>
+            publish(lamp.name, {
+                state: "ON",
+                brightness: 254,
+                ...(lamp.white ? { color_mode: "color_temp", color_temp: 370 } : {}),
+            });
         client.on("message", (topic) => {
             const lamp = byName.get(topic.split("/")[1]);
+            this.asked = Date.now();
             if (lamp) {
-                asked = Date.now();
-                client.publish(`zigbee2mqtt/${lamp.name}`, JSON.stringify(state(lamp)));
+                report(lamp);
             }
         });
         await client.subscribeAsync("zigbee2mqtt/+/get");
-        const publish = (topic, value) => client.publishAsync(`zigbee2mqtt/${topic}`, JSON.stringify(value), { qos: 1, retain: true });
-        await publish("bridge/state", { state: "online" });
-        await publish("bridge/devices", this.network.map((l) => l.entry));
+        await publish("bridge/state", { state: "online" }, { qos: 1, retain: true });
+        await publish("bridge/devices", this.network.map((l) => l.entry), { qos: 1, retain: true });
         await this.settled();
-        for (const lamp of this.network) {
-            client.publish(`zigbee2mqtt/${lamp.name}`, JSON.stringify(state(lamp)));
-        }
-        await until("the questions for states to end", () => Date.now() - asked > 3000, 150);
-        await client.endAsync();
+        this.network.forEach(report);
+    }
+
+    /** The bridge asks the lamps for their states slowly, one by one: waits until that is over. */
+    async quiet() {
+        await until("the questions for states to end", () => Date.now() - (this.asked ?? 0) > 3000, 150);
+        await this.answering?.endAsync();
     }
 
     /** All lamps are listed; their names under which the webhook knows them are kept for bench-load. */
@@ -111,8 +119,9 @@ class System {
         return { rss: number("Rss"), pss: number("Pss"), anonymous: number("Anonymous") };
     }
 
-    /** How often a second any of its threads went to sleep and was woken. */
+    /** How often a second any of its threads was woken; after a while, so that no connection of ours is open any more. */
     async wakeUps(seconds) {
+        await sleep(KEPT_MS);
         const count = () =>
             readdirSync(`/proc/${this.pid}/task`)
                 .map((id) => readFileSync(`/proc/${this.pid}/task/${id}/status`, "utf8"))

@@ -44,7 +44,7 @@ function ratio(row) {
 export function print(rows) {
     const lines = [
         ["figure", "unit", "lightbridge", "peer", "ratio", "aim"],
-        ...rows.map((row) => [row.figure, row.unit, cell(row.ours), row.alone ? "" : cell(row.theirs), ratio(row), row.aim ?? ""]),
+        ...rows.map((row) => [row.figure, row.unit, cell(row.ours), cell(row.theirs), ratio(row), row.aim ?? ""]),
     ];
     const widths = lines[0].map((_, i) => Math.max(...lines.map((l) => l[i].length)));
     const line = (cells) => cells.map((c, i) => (i > 1 && i < 5 ? c.padStart(widths[i]) : c.padEnd(widths[i]))).join("  ").trimEnd();
