@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/config_check.h"
+#include "app/config_explain.h"
 #include "app/config_place.h"
 #include "app/config_schema.h"
 #include "base/err.h"
@@ -15,160 +17,82 @@
 #include "base/mem.h"
 #include "base/url.h"
 
-/* What libcyaml says while it fails: the first line is the cause, the next two tell where. */
-struct complaint {
-    char what[512];
-    char field[64];
-    unsigned line, column;
-};
-
+/* libcyaml's complaint: the first line is the cause, what follows tells where. */
 static void hear(cyaml_log_t level, void *context, const char *format, va_list args)
 {
-    struct complaint *c = context;
+    struct config_complaint *c = context;
     char text[512];
-    unsigned line = 0;
-    unsigned column = 0;
-    char *at;
+    unsigned long line;
+    unsigned long column;
+    char *end;
     if (level < CYAML_LOG_ERROR) {
         return;
     }
-    vsnprintf(text, sizeof text, format, args);
+    (void)vsnprintf(text, sizeof text, format, args);
     text[strcspn(text, "\n")] = 0;
-    at = strstr(text, "(line: ");
-    if (at && sscanf(at, "(line: %u, column: %u)", &line, &column) == 2) {
+    const char *at = strstr(text, "(line: ");
+    if (at) {
+        line = strtoul(at + strlen("(line: "), &end, 10);
+        column = strncmp(end, ", column: ", 10) == 0 ? strtoul(end + 10, NULL, 10) : 0;
         if (c->line == 0) {
             c->line = line;
             c->column = column;
-            (void)sscanf(text, "  in mapping field '%63[^']'", c->field);
         }
-    } else if (!c->what[0]) {
-        const char *colon = strncmp(text, "Load: ", 6) == 0 ? text + 6 : text;
-        snprintf(c->what, sizeof c->what, "%s", colon);
+    } else if (!c->what[0] && !strstr(text, "Backtrace")) {
+        (void)snprintf(c->what, sizeof c->what, "%s", strncmp(text, "Load: ", 6) == 0 ? text + 6 : text);
     }
 }
 
-/* Keys that are known inside the mapping in which the unknown key stands, for "what would be right". */
-static void add_known_keys(struct str *why, const char *path)
-{
-    char parent[256] = "";
-    const char *dot = strrchr(path, '.');
-    size_t depth_len;
-    const char *between = " (known here: ";
-    if (dot) {
-        size_t n = 0;
-        for (const char *p = path; p < dot && n + 2 < sizeof parent; p++) {
-            parent[n++] = *p;
-            if (*p == '[') { /* mqtt[3] -> mqtt[] */
-                while (p + 1 < dot && p[1] != ']') {
-                    p++;
-                }
-            }
-        }
-        parent[n++] = '.';
-        parent[n] = 0;
-    }
-    depth_len = strlen(parent);
-    char last[64] = "";
-    for (size_t i = 0; i < config_key_count; i++) {
-        const char *key = config_keys[i].path + depth_len;
-        if (strncmp(config_keys[i].path, parent, depth_len) != 0) {
-            continue;
-        }
-        size_t len = strcspn(key, ".[");
-        if (len == strlen(last) && strncmp(key, last, len) == 0) {
-            continue;
-        }
-        snprintf(last, sizeof last, "%.*s", (int)len, key);
-        str_printf(why, "%s%s", between, last);
-        between = ", ";
-    }
-    str_add_z(why, depth_len > 0 || between[0] == ',' ? ")" : "");
-}
-
-static void explain(const char *path, const char *text, size_t len, const struct complaint *c, struct str *why)
-{
-    struct config_places *places = config_places_new(text, len);
-    size_t line = c->line > 0 ? c->line : 1;
-    size_t column = c->column > 0 ? c->column : 1;
-    const char *unknown = strncmp(c->what, "Unexpected key: ", 16) == 0 ? c->what + 16 : NULL;
-    const char *where = unknown ? config_place_of_key(places, unknown, line, &line, &column) : NULL;
-    str_printf(why, "%s:%zu:%zu: ", path, line, column);
-    if (unknown) {
-        str_add_z(why, "unknown key \"");
-        log_escape(why, unknown, strlen(unknown));
-        str_add_z(why, "\"");
-        if (where) {
-            add_known_keys(why, where);
-        }
-    } else {
-        if (c->field[0]) {
-            str_printf(why, "%s: ", c->field);
-        }
-        log_escape(why, c->what, strlen(c->what));
-    }
-    str_add_char(why, '\n');
-    config_places_free(places);
-}
-
-static const cyaml_config_t *loader(struct complaint *c, cyaml_config_t *memory)
+static const cyaml_config_t *loader(struct config_complaint *c, cyaml_config_t *memory)
 {
     *memory = (cyaml_config_t){
         .log_fn = hear, .log_ctx = c, .mem_fn = cyaml_mem, .log_level = CYAML_LOG_ERROR, .flags = CYAML_CFG_NO_ALIAS};
     return memory;
 }
 
-static int parse(const char *path, const char *text, size_t len, struct config **ret_config, struct str *why)
+static bool is_empty(const struct config_places *places)
 {
-    struct complaint c = {0};
-    cyaml_config_t memory;
-    struct config *config = NULL;
-    cyaml_err_t err = cyaml_load_data((const uint8_t *)text, len, loader(&c, &memory), &config_schema,
-                                      (cyaml_data_t **)&config, NULL);
-    if (err == CYAML_OK && !config) { /* nothing but comments */
-        err = cyaml_load_data((const uint8_t *)"{}", 2, loader(&c, &memory), &config_schema, (cyaml_data_t **)&config,
-                              NULL);
-    }
-    if (err != CYAML_OK) {
-        if (!c.what[0]) {
-            snprintf(c.what, sizeof c.what, "%s", cyaml_strerror(err));
-        }
-        explain(path, text, len, &c, why);
-        return ERR_INVALID;
-    }
-    *ret_config = config;
-    return 0;
+    size_t count = config_places_count(places); /* nothing but comments, or a lone "---" */
+    return count == 0 ||
+           (count == 1 && config_places_at(places, 0)->kind == CONFIG_TEXT && config_places_at(places, 0)->len == 0);
 }
 
-/* An absent log level must be told from "error", which is 0: the file's text is asked. */
-static void fill_level(struct config *config, const struct config_places *places)
+static int read_structure(const char *text, size_t len, const char *path, const struct config_places *places,
+                          struct config **ret_config, struct str *why)
 {
+    struct config_complaint c = {0};
+    cyaml_config_t memory;
     size_t line;
     size_t column;
-    if (!config_place_of_key(places, "level", 1, &line, &column)) {
-        config->log.level = LOG_LEVEL_INFO;
+    cyaml_err_t err = CYAML_ERR_INVALID_VALUE;
+    if (!config_places_problem(places, &line, &column)) {
+        bool empty = is_empty(places);
+        err = cyaml_load_data((const uint8_t *)(empty ? "{}" : text), empty ? 2 : len, loader(&c, &memory),
+                              &config_schema, (cyaml_data_t **)ret_config, NULL);
     }
+    if (err == CYAML_OK) {
+        return 0;
+    }
+    if (!c.what[0]) {
+        (void)snprintf(c.what, sizeof c.what, "%s", cyaml_strerror(err));
+    }
+    config_explain(path, places, &c, why);
+    return ERR_INVALID;
 }
 
-int config_load(const char *path, struct config **ret_config, struct str *why)
+int config_parse(const char *text, size_t len, const char *path, struct config **ret_config, struct str *why)
 {
-    struct str text = STR_INIT;
+    struct config_places *places = config_places_new(text, len);
     struct config *config = NULL;
-    int err = file_read(path, CONFIG_MAX_BYTES, &text);
-    if (err != 0) {
-        str_printf(why, "%s: %s\n", path,
-                   err == ERR_NOT_FOUND ? "no such file (an empty file is a valid configuration)" : err_text(err));
-        str_done(&text);
-        return err;
-    }
-    err = parse(path, str_z(&text), text.len, &config, why);
+    int err = read_structure(text, len, path, places, &config, why);
     if (err == 0) {
-        struct config_places *places = config_places_new(str_z(&text), text.len);
-        fill_level(config, places);
+        if (!config_places_find(places, "log.level")) {
+            config->log.level = LOG_LEVEL_INFO; /* 0, which libcyaml leaves there, is "error" */
+        }
         config_complete(config, path);
         err = config_check(config, path, places, why);
-        config_places_free(places);
     }
-    str_done(&text);
+    config_places_free(places);
     if (err != 0) {
         config_free(config);
         return err;
@@ -177,9 +101,27 @@ int config_load(const char *path, struct config **ret_config, struct str *why)
     return 0;
 }
 
+int config_load(const char *path, struct config **ret_config, struct str *why)
+{
+    struct str text = STR_INIT;
+    struct stat st;
+    int err = stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? ERR_IO : file_read(path, CONFIG_MAX_BYTES, &text);
+    if (err == 0) {
+        err = config_parse(str_z(&text), text.len, path, ret_config, why);
+    } else {
+        str_printf(why, "%s: %s\n", path,
+                   err == ERR_NOT_FOUND   ? "no such file (an empty file is a valid configuration)"
+                   : err == ERR_DENIED    ? "this user may not read it"
+                   : err == ERR_TOO_LARGE ? "is larger than 1 MiB: this is no configuration"
+                                          : "is no file that can be read");
+    }
+    str_done(&text);
+    return err;
+}
+
 void config_free(struct config *config)
 {
-    struct complaint c = {0};
+    struct config_complaint c = {0};
     cyaml_config_t memory;
     if (config) {
         cyaml_free(loader(&c, &memory), &config_schema, config, 0);

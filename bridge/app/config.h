@@ -73,6 +73,8 @@ struct config {
    thing that is wrong, as "FILE:LINE:COLUMN: what is wrong; what would be right"; a structural error stops at
    the first. Secrets are looked for but not read here. The caller frees with config_free. */
 int config_load(const char *path, struct config **ret_config, struct str *why);
+/* The same for a text that is in memory; `path` is for messages, and what relative paths are relative to. */
+int config_parse(const char *text, size_t len, const char *path, struct config **ret_config, struct str *why);
 void config_free(struct config *config);
 
 /* Path of a secret named by a *_file key: systemd's $CREDENTIALS_DIRECTORY/<last part of it> wins where it exists. The

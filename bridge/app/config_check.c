@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/config_explain.h"
+#include "app/config_schema.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -93,7 +95,14 @@ struct check {
     const struct config_places *places;
     struct str *why;
     unsigned count;
+    bool unreadable; /* that is what is being told */
 };
+
+/* A text that is no value at all. */
+static bool unreadable(const struct config_place *place)
+{
+    return place->kind == CONFIG_TEXT && (place->len == 0 || place->has_nul);
+}
 
 static void wrong(struct check *c, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static void wrong(struct check *c, const char *key, const char *format, ...)
@@ -106,6 +115,11 @@ static void wrong(struct check *c, const char *key, const char *format, ...)
     str_vprintf(&text, format, args);
     va_end(args);
     config_place(c->places, key, &line, &column);
+    const struct config_place *place = config_places_find(c->places, key);
+    if (place && unreadable(place) && !c->unreadable) {
+        str_done(&text); /* that was said already */
+        return;
+    }
     str_printf(c->why, "%s:%zu:%zu: %s: ", c->file, line, column, key);
     log_escape(c->why, str_z(&text), text.len);
     str_add_char(c->why, '\n');
@@ -148,30 +162,38 @@ static void check_public(struct check *c, const struct config_public *p)
         const char *proxy = p->trusted_proxies[i];
         if (inet_pton(AF_INET, proxy, address) != 1 && inet_pton(AF_INET6, proxy, address) != 1) {
             snprintf(key, sizeof key, "public.trusted_proxies[%u]", i);
-            wrong(c, key, "\"%s\" is no IP address", proxy);
+            wrong(c, key, "\"%s\" is no IP address; right would be 127.0.0.1", proxy);
         }
     }
 }
 
 static void check_file(struct check *c, const char *key, const char *path)
 {
-    if (!path) {
+    if (!path || !*path) {
         return;
     }
     char *real = config_secret_path(path);
-    if (!*path || access(real, R_OK) != 0) {
+    if (access(real, R_OK) != 0) {
         wrong(c, key, "cannot read \"%s\": %m", real);
     }
     free(real);
+}
+
+static void check_hosts(struct check *c, const char *list, char *const *hosts, unsigned count, const char *right)
+{
+    char key[64];
+    for (unsigned i = 0; i < count; i++) {
+        if (strpbrk(hosts[i], "/:* \t")) {
+            (void)snprintf(key, sizeof key, "%s[%u]", list, i);
+            wrong(c, key, "\"%s\" is no host name; right would be %s", hosts[i], right);
+        }
+    }
 }
 
 static void check_smartthings(struct check *c, const struct config_smartthings *st)
 {
     struct url url;
     char key[64];
-    if (!*st->client_id) {
-        wrong(c, "smartthings.client_id", "is empty; leave the key out for \"smartthings\"");
-    }
     check_file(c, "smartthings.client_secret_file", st->client_secret_file);
     check_file(c, "smartthings.callback_client_secret_file", st->callback_client_secret_file);
     if (!st->callback_client_id != !st->callback_client_secret_file) {
@@ -192,13 +214,7 @@ static void check_smartthings(struct check *c, const struct config_smartthings *
                   st->redirect_uris[i]);
         }
     }
-    for (unsigned i = 0; i < st->callback_hosts_count; i++) {
-        const char *host = st->callback_hosts[i];
-        if (!*host || strpbrk(host, "/:* ")) {
-            snprintf(key, sizeof key, "smartthings.callback_hosts[%u]", i);
-            wrong(c, key, "\"%s\" is no host name; right would be smartthings.com", host);
-        }
-    }
+    check_hosts(c, "smartthings.callback_hosts", st->callback_hosts, st->callback_hosts_count, "smartthings.com");
 }
 
 static void check_base_topic(struct check *c, unsigned index, const struct config_mqtt *mqtt, unsigned topic)
@@ -246,25 +262,61 @@ static void check_mqtt(struct check *c, const struct config *config, unsigned in
     }
     snprintf(key, sizeof key, "mqtt[%u].ca_file", index);
     check_file(c, key, mqtt->ca_file);
+    if (mqtt->ca_file && mqtt->url && strncmp(mqtt->url, "mqtts:", 6) != 0) {
+        wrong(c, key, "is for mqtts:// brokers only");
+    }
     for (unsigned i = 0; i < mqtt->zigbee2mqtt_count; i++) {
         check_base_topic(c, index, mqtt, i);
     }
 }
 
+static void check_texts(struct check *c)
+{
+    c->unreadable = true;
+    for (size_t i = 0; i < config_places_count(c->places); i++) {
+        const struct config_place *place = config_places_at(c->places, i);
+        const struct config_key *key = unreadable(place) ? config_key_of(place->path) : NULL;
+        if (place->has_nul) {
+            wrong(c, place->path, "has a zero byte in it");
+        } else if (key) {
+            wrong(c, place->path, "is empty; without the key it is: %s", key->absent);
+        }
+    }
+    c->unreadable = false;
+}
+
+static void check_local(struct check *c, const struct config *config)
+{
+    const struct config_local *l = &config->local;
+    struct str host = STR_INIT;
+    uint16_t port = 0;
+    check_listen(c, "local.listen", l->listen);
+    if (strcmp(l->listen, config->public.listen) == 0 && config_split_listen(l->listen, &host, &port) == 0 &&
+        port != 0) {
+        wrong(c, "local.listen", "is public.listen too; give it a port of its own, 127.0.0.1:8001");
+    }
+    if (strlen(l->socket) > 100) {
+        wrong(c, "local.socket", "is longer than the 100 bytes that a socket's path may have");
+    }
+    check_hosts(c, "local.names", l->names, l->names_count, "gateway.home");
+    str_done(&host);
+}
+
 int config_check(const struct config *config, const char *path, const struct config_places *places, struct str *why)
 {
-    struct check c = {path, places, why, 0};
+    struct check c = {path, places, why, 0, false};
+    check_texts(&c);
     check_public(&c, &config->public);
-    check_listen(&c, "local.listen", config->local.listen);
-    if (strlen(config->local.socket) > 100) {
-        wrong(&c, "local.socket", "is longer than the 100 bytes that a socket's path may have");
+    check_local(&c, config);
+    if (strcmp(config->store.path, config->store.key_file) == 0) {
+        wrong(&c, "store.key_file", "is the same file as store.path");
     }
     check_smartthings(&c, &config->smartthings);
     for (unsigned i = 0; i < config->mqtt_count; i++) {
         check_mqtt(&c, config, i);
     }
     if (config->virtual.lights > 10000) {
-        wrong(&c, "virtual.lights", "is over 10000");
+        wrong(&c, "virtual.lights", "%u is too many; right would be 0 to 10000", config->virtual.lights);
     }
     return c.count > 0 ? ERR_INVALID : 0;
 }

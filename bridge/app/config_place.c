@@ -1,6 +1,5 @@
 #include "app/config_place.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +10,11 @@
 
 #define PLACE_MAX_DEPTH 16
 
-struct place {
-    char *path; /* "mqtt[0].url" */
-    size_t line, column;
-    size_t key_line, key_column; /* of the key itself; as the value's for list entries */
-};
-
 struct config_places {
-    struct place *list;
-    size_t count;
+    struct config_place *list;
+    size_t count, cap;
+    char *problem;
+    size_t problem_line, problem_column;
 };
 
 struct level {
@@ -37,17 +32,32 @@ struct walk {
     struct str path;
 };
 
-static void add_place(struct walk *w, const yaml_mark_t *mark)
+static struct config_place *add_place(struct walk *w, const yaml_mark_t *mark, enum config_kind kind)
 {
     struct config_places *p = w->places;
-    p->list = mem_grow(p->list, p->count + 1, sizeof *p->list);
-    struct place *place = &p->list[p->count++];
-    *place =
-        (struct place){mem_text(str_z(&w->path)), mark->line + 1, mark->column + 1, mark->line + 1, mark->column + 1};
+    if (p->count == p->cap) {
+        p->cap = p->cap > 0 ? 2 * p->cap : 64;
+        p->list = mem_grow(p->list, p->cap, sizeof *p->list);
+    }
+    struct config_place *place = &p->list[p->count++];
+    *place = (struct config_place){.path = mem_text(str_z(&w->path)),
+                                   .kind = kind,
+                                   .line = mark->line + 1,
+                                   .column = mark->column + 1,
+                                   .key_line = mark->line + 1,
+                                   .key_column = mark->column + 1};
     if (w->depth > 0 && !w->levels[w->depth - 1].is_list) {
         place->key_line = w->levels[w->depth - 1].key_line;
         place->key_column = w->levels[w->depth - 1].key_column;
     }
+    return place;
+}
+
+static void add_problem(struct config_places *p, const char *text, const yaml_mark_t *mark)
+{
+    p->problem = mem_text(text);
+    p->problem_line = mark->line + 1;
+    p->problem_column = mark->column + 1;
 }
 
 /* Puts the path of the value that begins now into w->path. */
@@ -84,7 +94,9 @@ static bool scalar(struct walk *w, const yaml_event_t *event)
         return true;
     }
     enter_value(w);
-    add_place(w, &event->start_mark);
+    struct config_place *place = add_place(w, &event->start_mark, CONFIG_TEXT);
+    place->len = event->data.scalar.length;
+    place->has_nul = memchr(event->data.scalar.value, 0, place->len) != NULL;
     leave_value(w);
     return true;
 }
@@ -92,10 +104,15 @@ static bool scalar(struct walk *w, const yaml_event_t *event)
 static bool container(struct walk *w, const yaml_event_t *event, bool is_list)
 {
     if (w->depth == PLACE_MAX_DEPTH) {
+        add_problem(w->places, "this is nested too deeply", &event->start_mark);
+        return false;
+    }
+    if (w->depth > 0 && !w->levels[w->depth - 1].is_list && !w->levels[w->depth - 1].key) {
+        add_problem(w->places, "a key is one word", &event->start_mark);
         return false;
     }
     enter_value(w);
-    add_place(w, &event->start_mark);
+    (void)add_place(w, &event->start_mark, is_list ? CONFIG_LIST : CONFIG_KEYS);
     w->levels[w->depth++] = (struct level){.is_list = is_list, .path_len = w->path.len};
     return true;
 }
@@ -106,8 +123,13 @@ static bool take_event(struct walk *w, const yaml_event_t *event)
     case YAML_SCALAR_EVENT:
         return scalar(w, event);
     case YAML_ALIAS_EVENT:
-        enter_value(w);
-        leave_value(w);
+        add_problem(w->places, "anchors and aliases (& and *) are not taken; write it out", &event->start_mark);
+        return false;
+    case YAML_DOCUMENT_START_EVENT:
+        if (w->places->count > 0) {
+            add_problem(w->places, "a second document begins here; the file is one", &event->start_mark);
+            return false;
+        }
         return true;
     case YAML_MAPPING_START_EVENT:
     case YAML_SEQUENCE_START_EVENT:
@@ -118,11 +140,24 @@ static bool take_event(struct walk *w, const yaml_event_t *event)
         leave_value(w);
         return true;
     case YAML_STREAM_END_EVENT:
-    case YAML_DOCUMENT_END_EVENT:
         return false;
     default:
         return true;
     }
+}
+
+/* A reader's error (bad UTF-8) has an offset, the others have a mark. */
+static void add_parser_problem(struct config_places *places, const yaml_parser_t *parser, const char *text, size_t len)
+{
+    yaml_mark_t mark = parser->problem_mark;
+    if (parser->error == YAML_READER_ERROR) {
+        mark = (yaml_mark_t){0};
+        for (size_t i = 0; i < len && i < parser->problem_offset; i++) {
+            mark.line += text[i] == '\n';
+            mark.column = text[i] == '\n' ? 0 : mark.column + 1;
+        }
+    }
+    add_problem(places, parser->problem ? parser->problem : "this is no text", &mark);
 }
 
 struct config_places *config_places_new(const char *text, size_t len)
@@ -137,7 +172,8 @@ struct config_places *config_places_new(const char *text, size_t len)
     for (bool more = true; more;) {
         yaml_event_t event;
         if (!yaml_parser_parse(&parser, &event)) {
-            break; /* libcyaml has said what is wrong, or will */
+            add_parser_problem(places, &parser, text, len);
+            break;
         }
         more = take_event(&w, &event);
         yaml_event_delete(&event);
@@ -159,7 +195,35 @@ void config_places_free(struct config_places *places)
         free(places->list[i].path);
     }
     free(places->list);
+    free(places->problem);
     free(places);
+}
+
+size_t config_places_count(const struct config_places *places)
+{
+    return places->count;
+}
+
+const struct config_place *config_places_at(const struct config_places *places, size_t index)
+{
+    return &places->list[index];
+}
+
+const struct config_place *config_places_find(const struct config_places *places, const char *path)
+{
+    for (size_t i = 0; i < places->count; i++) {
+        if (strcmp(places->list[i].path, path) == 0) {
+            return &places->list[i];
+        }
+    }
+    return NULL;
+}
+
+const char *config_places_problem(const struct config_places *places, size_t *ret_line, size_t *ret_column)
+{
+    *ret_line = places->problem_line;
+    *ret_column = places->problem_column;
+    return places->problem;
 }
 
 void config_place(const struct config_places *places, const char *path, size_t *ret_line, size_t *ret_column)
@@ -167,7 +231,7 @@ void config_place(const struct config_places *places, const char *path, size_t *
     *ret_line = *ret_column = 1;
     size_t best = 0;
     for (size_t i = 0; i < places->count; i++) {
-        const struct place *p = &places->list[i];
+        const struct config_place *p = &places->list[i];
         size_t len = strlen(p->path);
         bool covers = strncmp(path, p->path, len) == 0 && (path[len] == 0 || path[len] == '.' || path[len] == '[');
         if (len > best && covers) {
@@ -176,19 +240,4 @@ void config_place(const struct config_places *places, const char *path, size_t *
             *ret_column = path[len] == 0 ? p->column : p->key_column;
         }
     }
-}
-
-const char *config_place_of_key(const struct config_places *places, const char *name, size_t from_line,
-                                size_t *ret_line, size_t *ret_column)
-{
-    for (size_t i = 0; i < places->count; i++) {
-        const struct place *p = &places->list[i];
-        const char *dot = strrchr(p->path, '.');
-        if (p->key_line >= from_line && strcmp(dot ? dot + 1 : p->path, name) == 0) {
-            *ret_line = p->key_line;
-            *ret_column = p->key_column;
-            return p->path;
-        }
-    }
-    return NULL;
 }

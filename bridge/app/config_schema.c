@@ -147,6 +147,6 @@ const struct config_key config_keys[] = {
      "Base topics of the Zigbee2MQTT instances behind the broker."},
     {"mqtt[].optimistic", "yes or no", "no",
      "Answer commands when they were sent, without waiting for the lamp. Not recommended."},
-    {"virtual.lights", "number", "0", "Lamps that exist in memory only, to try things out."},
+    {"virtual.lights", "number, 0 to 10000", "0", "Lamps that exist in memory only, to try things out."},
 };
 const size_t config_key_count = sizeof config_keys / sizeof *config_keys;
