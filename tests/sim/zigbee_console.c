@@ -1,0 +1,284 @@
+#include "sim/zigbee_console.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "sim/shapes.h"
+#include "sim/zigbee2mqtt.h"
+
+#define WORDS_MAX 32
+
+/* What a line has behind its first word. */
+struct order {
+    struct zigbee *zigbee;
+    size_t lamp;      /* with `needs_lamp` */
+    const char *rest; /* behind the lamp, without blanks around; "" if there is nothing */
+    struct str *out;
+};
+
+typedef void order_fn(struct order *o);
+
+static long to_number(const char *text, long otherwise)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    return end != text ? value : otherwise;
+}
+
+static void say_result(struct order *o, int err)
+{
+    if (err != 0) {
+        str_printf(o->out, "no: %s\n", err_text(err));
+    }
+}
+
+static void run_wall(struct order *o)
+{
+    zigbee_wall(o->zigbee, o->lamp);
+}
+
+static void run_offline(struct order *o)
+{
+    zigbee_set_online(o->zigbee, o->lamp, false);
+}
+
+static void run_online(struct order *o)
+{
+    zigbee_set_online(o->zigbee, o->lamp, true);
+}
+
+static void run_silent(struct order *o)
+{
+    struct zigbee_manner m = zigbee_manner(o->zigbee, o->lamp);
+    m.silent = true;
+    zigbee_behave(o->zigbee, o->lamp, &m);
+}
+
+static void run_slow(struct order *o)
+{
+    struct zigbee_manner m = zigbee_manner(o->zigbee, o->lamp);
+    m.delay_ms = (uint32_t)to_number(o->rest, 2000);
+    zigbee_behave(o->zigbee, o->lamp, &m);
+}
+
+static void run_stale(struct order *o)
+{
+    struct zigbee_manner m = zigbee_manner(o->zigbee, o->lamp);
+    m.stale = true;
+    zigbee_behave(o->zigbee, o->lamp, &m);
+}
+
+static void run_reports(struct order *o)
+{
+    struct zigbee_manner m = zigbee_manner(o->zigbee, o->lamp);
+    m.reports = (int)to_number(o->rest, 3);
+    m.reports = m.reports > 4 ? 4 : m.reports;
+    zigbee_behave(o->zigbee, o->lamp, &m);
+}
+
+static void run_well(struct order *o)
+{
+    zigbee_behave(o->zigbee, o->lamp, &(struct zigbee_manner){.reports = -1});
+}
+
+static void run_set(struct order *o)
+{
+    struct json *message = NULL;
+    struct json_error error;
+    if (json_parse(o->rest, strlen(o->rest), 65536, &message, &error) != 0 || !json_is_object(message)) {
+        str_add_z(o->out, "no: what to set is a JSON object: set 2 {\"state\":\"ON\",\"brightness\":120}\n");
+    } else {
+        zigbee_set(o->zigbee, o->lamp, o->rest);
+    }
+    json_free(message);
+}
+
+static void run_rename(struct order *o)
+{
+    say_result(o, zigbee_rename(o->zigbee, o->lamp, o->rest));
+}
+
+static void run_remove(struct order *o)
+{
+    zigbee_remove(o->zigbee, o->lamp);
+}
+
+static void run_join(struct order *o)
+{
+    zigbee_join(o->zigbee, o->lamp);
+}
+
+static void run_babble(struct order *o)
+{
+    zigbee_babble(o->zigbee, o->lamp);
+}
+
+/* group NAME = 1 2 3, or NAME alone to remove it */
+static void run_group(struct order *o)
+{
+    size_t members[WORDS_MAX];
+    size_t count = 0;
+    const char *equals = strchr(o->rest, '=');
+    struct str name = STR_INIT;
+    size_t len = equals ? (size_t)(equals - o->rest) : strlen(o->rest);
+    while (len > 0 && isspace((unsigned char)o->rest[len - 1])) {
+        len--;
+    }
+    str_add(&name, o->rest, len);
+    for (const char *p = equals ? equals + 1 : ""; *p && count < WORDS_MAX;) {
+        char *end;
+        unsigned long lamp = strtoul(p, &end, 10);
+        if (end == p || lamp < 1 || lamp > zigbee_count(o->zigbee)) {
+            str_printf(o->out, "no: members are numbers from 1 to %zu: group Hall = 1 2\n", zigbee_count(o->zigbee));
+            str_done(&name);
+            return;
+        }
+        members[count++] = lamp - 1;
+        p = end + strspn(end, " ,\t");
+    }
+    say_result(o, equals ? zigbee_group(o->zigbee, str_z(&name), members, count)
+                         : zigbee_ungroup(o->zigbee, str_z(&name)));
+    str_done(&name);
+}
+
+static void run_walls(struct order *o)
+{
+    zigbee_set_walls(o->zigbee, (uint32_t)(strtod(o->rest, NULL) * 1000));
+}
+
+static void run_storm(struct order *o)
+{
+    zigbee_storm(o->zigbee, (uint32_t)to_number(o->rest, 0));
+}
+
+static void run_restart(struct order *o)
+{
+    zigbee_restart(o->zigbee, strcmp(o->rest, "crash") == 0);
+}
+
+static void run_list(struct order *o)
+{
+    for (size_t i = 0; i < zigbee_count(o->zigbee); i++) {
+        struct zigbee_manner m = zigbee_manner(o->zigbee, i);
+        str_printf(o->out, "%4zu  %-4s %-20s %s  ", i + 1,
+                   !zigbee_joined(o->zigbee, i)   ? "gone"
+                   : !zigbee_online(o->zigbee, i) ? "lost"
+                   : zigbee_is_on(o->zigbee, i)   ? "on"
+                                                  : "off",
+                   zigbee_name(o->zigbee, i), zigbee_address(o->zigbee, i));
+        shape_describe(o->out, zigbee_shape(o->zigbee, i));
+        str_printf(o->out, "%s%s%s\n", m.silent ? ", silent" : "", m.stale ? ", stale" : "",
+                   m.delay_ms ? ", slow" : "");
+    }
+}
+
+static void run_stats(struct order *o)
+{
+    struct zigbee_stats s = zigbee_stats(o->zigbee);
+    str_printf(o->out, "%llu set, %llu get, %llu states, %llu errors, %llu walls, %llu ms of storm held back\n",
+               (unsigned long long)s.sets, (unsigned long long)s.gets, (unsigned long long)s.states,
+               (unsigned long long)s.errors, (unsigned long long)s.walls, (unsigned long long)s.held);
+}
+
+static void run_help(struct order *o)
+{
+    console_help(o->out);
+}
+
+static const struct order_row {
+    const char *name, *arguments, *help;
+    bool needs_lamp;
+    order_fn *run; /* NULL: quit */
+} rows[] = {
+    {"wall", "LAMP", "a hand on its wall switch", true, run_wall},
+    {"set", "LAMP JSON", "as if this had been sent to its /set", true, run_set},
+    {"offline", "LAMP", "it is lost: its availability says so, it hears nothing", true, run_offline},
+    {"online", "LAMP", "and back", true, run_online},
+    {"silent", "LAMP", "it does nothing and says nothing, though it seems online", true, run_silent},
+    {"slow", "LAMP [MS]", "it does everything so much later (2000)", true, run_slow},
+    {"stale", "LAMP", "on a command it first repeats its old state", true, run_stale},
+    {"reports", "LAMP [N]", "it says everything N times more (3), 0 to 4", true, run_reports},
+    {"well", "LAMP", "none of these any more", true, run_well},
+    {"babble", "LAMP", "sends on its topic what no lamp would", true, run_babble},
+    {"rename", "LAMP NAME", "in Zigbee2MQTT", true, run_rename},
+    {"remove", "LAMP", "from the network", true, run_remove},
+    {"join", "LAMP", "a removed one joins again", true, run_join},
+    {"group", "NAME = LAMP...", "makes a group of lamps; `group NAME` removes it", false, run_group},
+    {"walls", "SECONDS", "a hand on some switch, on average every so often; 0: nobody", false, run_walls},
+    {"storm", "RATE", "so many reports a second; 0: none", false, run_storm},
+    {"restart", "[crash]", "Zigbee2MQTT ends (crash: as by kill -9) and starts again", false, run_restart},
+    {"list", "", "all lamps", false, run_list},
+    {"stats", "", "what was heard and said so far", false, run_stats},
+    {"help", "", "this", false, run_help},
+    {"quit", "", "ends, as SIGTERM does", false, NULL},
+};
+#define ROW_COUNT (sizeof rows / sizeof rows[0])
+
+void console_help(struct str *out)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        int len = (int)strlen(rows[i].name);
+        str_printf(out, "  %s %-*s %s\n", rows[i].name, 23 - len, rows[i].arguments, rows[i].help);
+    }
+}
+
+static const struct order_row *find_row(const char *word, size_t len)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (strlen(rows[i].name) == len && memcmp(rows[i].name, word, len) == 0) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+static const char *skip_blanks(const char *p)
+{
+    return p + strspn(p, " \t\r");
+}
+
+static bool run_row(const struct order_row *row, struct zigbee *zigbee, const char *rest, struct str *out)
+{
+    struct order o = {.zigbee = zigbee, .out = out};
+    struct str text = STR_INIT;
+    if (!row->run) {
+        return false;
+    }
+    if (row->needs_lamp) {
+        char *end;
+        unsigned long number = strtoul(rest, &end, 10);
+        if (end == rest || number < 1 || number > zigbee_count(zigbee)) {
+            str_printf(out, "no: %s needs a lamp, a number from 1 to %zu (see `list`)\n", row->name,
+                       zigbee_count(zigbee));
+            return true;
+        }
+        o.lamp = number - 1;
+        rest = skip_blanks(end);
+    }
+    str_add_z(&text, rest);
+    while (text.len > 0 && isspace((unsigned char)text.data[text.len - 1])) {
+        text.data[--text.len] = 0;
+    }
+    o.rest = str_z(&text);
+    row->run(&o);
+    str_done(&text);
+    return true;
+}
+
+bool console_run(struct zigbee *zigbee, const char *line, struct str *out)
+{
+    line = skip_blanks(line);
+    size_t len = strcspn(line, " \t\r");
+    if (len == 0 || line[0] == '#') {
+        return true;
+    }
+    const struct order_row *row = find_row(line, len);
+    if (!row) {
+        str_printf(out, "no: \"%.*s\" is no word I know; `help` lists them\n", (int)len, line);
+        return true;
+    }
+    return run_row(row, zigbee, skip_blanks(line + len), out);
+}
