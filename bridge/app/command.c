@@ -15,19 +15,20 @@ const struct command commands[] = {
     {"run", "[--config FILE] [--demo]", "the daemon, in the foreground",
      "  --demo          adds three virtual lights, so that something is there without any hardware\n", "", command_run},
     {"check-config", "[--config FILE]", "is the configuration right, and if not: where", "", "", command_check_config},
-    {"account", "add NAME | list | remove NAME | password NAME", "the people who may link their SmartThings account",
-     "  --json          machine-readable (list)\n",
+    {"account", "add NAME | list [--json] | remove NAME | password NAME",
+     "the people who may link their SmartThings account", "  --json          machine-readable (list)\n",
      "The password is asked for on the terminal, or taken as one line of standard input.\n"
      "Works through the daemon, or on the store directly while none runs.\n",
      command_account},
-    {"lights", "[--json]", "all lights: state, room, whether SmartThings sees them",
+    {"lights", "[--ids] [--json]", "all lights: state, room, whether SmartThings sees them",
      "  --ids           their ids too, which never change\n"
      "  --json          machine-readable; described in lightbridge(1)\n",
      "", command_lights},
     {"light",
-     "NAME_OR_ID on | off | level N | kelvin N | color HUE,SATURATION [--transition S]\n"
-     "       lightbridge light NAME_OR_ID [--name N] [--room R] [--expose | --hide]\n"
-     "       lightbridge light NAME_OR_ID --forget",
+     "LIGHT on | off [--transition S]\n"
+     "       lightbridge light LIGHT level N | kelvin N | color H,S [--transition S]\n"
+     "       lightbridge light LIGHT [--name N] [--room R] [--expose | --hide]\n"
+     "       lightbridge light LIGHT --forget",
      "drive, name, place, expose or forget a light",
      "  --transition S  seconds the change takes\n"
      "  --name N        its name in SmartThings; \"\" gives back the lamp's own\n"
@@ -36,7 +37,8 @@ const struct command commands[] = {
      "  --hide          SmartThings does not see it\n"
      "  --forget        removes it; it comes back when its lamp announces itself again\n"
      "  --json          machine-readable; described in lightbridge(1)\n",
-     "level and saturation are 0 to 100, hue is 0 to 360 degrees, kelvin is in K.\n"
+     "LIGHT is a name or an id. level is 0 to 100, kelvin is in K; a color is its hue,\n"
+     "0 to 360 degrees, and its saturation, 0 to 100: color 120,100 is green.\n"
      "What a light says last is the basis of the answer: the lamp reported it, it was accepted\n"
      "by the lamp's network, or it is assumed because the lamp never says anything.\n",
      command_light},
