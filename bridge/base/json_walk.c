@@ -50,12 +50,10 @@ static const char *value_end(const char *at, const char *end)
 
 bool json_walk_into(struct json_walk *walk, const struct json_bytes *value)
 {
-    const char *end = value->at + value->len;
-    const char *at = skip_space(value->at, end);
-    if (at == end || *at != '{') {
+    if (value->len == 0 || value->at[0] != '{') {
         return false;
     }
-    *walk = (struct json_walk){at + 1, end};
+    *walk = (struct json_walk){value->at + 1, value->at + value->len};
     return true;
 }
 
@@ -68,7 +66,8 @@ int json_walk_init(struct json_walk *walk, const char *bytes, size_t len, size_t
         return ERR_TOO_LARGE;
     }
     int err = json_scan(bytes, len, ret_error);
-    if (err == 0 && !json_walk_into(walk, &(struct json_bytes){bytes, len})) {
+    const char *at = skip_space(bytes, bytes + len);
+    if (err == 0 && !json_walk_into(walk, &(struct json_bytes){at, (size_t)(bytes + len - at)})) {
         err = ERR_INVALID;
         if (ret_error) {
             *ret_error = (struct json_error){0, "no object"};
