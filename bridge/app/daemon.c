@@ -405,8 +405,8 @@ int daemon_main(const struct config *config, bool demo)
     }
     if (err != 0) {
         log_error("app", "cannot start: %s", why.len > 0 ? str_z(&why) : err_text(err));
-    } else if (d.in.trouble.len > 0) {
-        log_error("store", "%s", str_z(&d.in.trouble));
+    } else if (strcmp(str_z(&d.in.trouble), store_trouble(d.in.store)) != 0) { /* that, the store has logged */
+        log_error("app", "%s", str_z(&d.in.trouble));
     }
     str_done(&why);
     if (err == 0) {

@@ -114,9 +114,8 @@ static void lose_key(struct installation *in, const char *path, const char *what
     secrets_wipe(in->key, sizeof in->key);
     str_printf(&in->trouble,
                "%s: %s; links stay as they are but cannot be served: put the key back from a backup, or give the links "
-               "up with "
-               "`lightbridge store reset`",
-               path, what);
+               "up: %s`lightbridge store reset`",
+               path, what, present(path) ? "remove the file, then " : "");
 }
 
 /* Do key and store belong together? */
