@@ -111,6 +111,7 @@ export class Cloud {
         this.grants = 0;
         this.attempts = { accessTokenRequest: 0, refreshAccessTokens: 0 }; // taken or not
         this.events = 0; // POSTs of callbacks, taken or not
+        this.unauthorized = 0; // of them with a token that is not good
         this.picture = new Map(); // id -> {switch: "on", level: 40, ...}: what this cloud believes
     }
 
@@ -125,8 +126,9 @@ export class Cloud {
         return `${this.bridge.publicUrl}/oauth/authorize?${query}&state=${state}`;
     }
 
-    async link() {
-        const page = await new Browser().consent(this.authorizeUrl());
+    /** Links an account; `who` as Browser.consent takes it. */
+    async link(who) {
+        const page = await new Browser().consent(this.authorizeUrl(), who);
         const target = new URL(page.headers.get("location"));
         this.code = target.searchParams.get("code");
         this.tokens = await this.token({ grant_type: "authorization_code", code: this.code, redirect_uri: this.redirectUri });
@@ -192,7 +194,8 @@ export class Cloud {
             .filter((light) => light.exposed)
             .filter(({ id, state }) => {
                 const known = this.picture.get(id) ?? {};
-                return known.switch !== (state.on ? "on" : "off") || (state.level && known.level !== Math.round(state.level));
+                const off = state.on !== undefined && known.switch !== (state.on ? "on" : "off");
+                return off || (state.level !== undefined && known.level !== Math.round(state.level));
             })
             .map(({ id, name, state }) => ({ id, name, state, known: this.picture.get(id) }));
     }
@@ -277,6 +280,7 @@ export class Cloud {
             return;
         }
         if (request.body.authentication?.token !== this.callbackTokens.access) {
+            this.unauthorized++;
             return response.status(401).json({
                 headers: request.body.headers,
                 globalError: { errorEnum: "TOKEN-EXPIRED", detail: "expired" },
