@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/json_arena.h"
 #include "base/json_scan.h"
 
 #define INTEGER_LIMIT 9007199254740992.0 /* 2^53 */
@@ -33,8 +34,12 @@ int json_parse(const char *bytes, size_t len, size_t cap, struct json **ret_root
     if (err != 0) {
         return err;
     }
+    json_arena_begin(len);
     cJSON *root = cJSON_ParseWithLengthOpts(bytes, len, NULL, 0);
-    if (!root) { /* the scan is the stricter of the two: this cannot be, but is no reason to go on */
+    void *memory = json_arena_end();
+    if (!root || (void *)root != memory) {
+        /* the scan is the stricter of the two: this cannot be, but is no reason to go on */
+        json_arena_free(memory);
         if (ret_error) {
             *ret_error = (struct json_error){0, "a value that cannot be held"};
         }
@@ -46,7 +51,7 @@ int json_parse(const char *bytes, size_t len, size_t cap, struct json **ret_root
 
 void json_free(struct json *root)
 {
-    cJSON_Delete((cJSON *)(void *)root);
+    json_arena_free(root);
 }
 
 const struct json *json_get(const struct json *object, const char *key)

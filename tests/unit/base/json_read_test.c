@@ -297,6 +297,47 @@ static void test_strings(void **state)
     json_free(root);
 }
 
+/* A document's memory is one arena of growing blocks: several documents live at once, and a piece may be longer than
+   any block. */
+static void test_memory(void **state)
+{
+    struct json *documents[3];
+    struct str text = STR_INIT;
+    char *longest = malloc(CAP);
+    (void)state;
+    memset(longest, 'x', CAP);
+    longest[CAP / 2] = 0;
+    for (size_t d = 0; d < 3; d++) {
+        str_clear(&text);
+        str_add_char(&text, '[');
+        for (unsigned i = 0; i < 2000; i++) {
+            str_printf(&text, "{\"n%zu\":\"%u\"},", d, i);
+        }
+        str_printf(&text, "\"%s\"]", d == 1 ? longest : "");
+        documents[d] = NULL;
+        assert_int_equal(json_parse(text.data, text.len, 2 * CAP, &documents[d], NULL), 0);
+    }
+    str_clear(&text);
+    str_add_z(&text, "gone"); /* the tree borrows nothing of its text */
+    for (size_t d = 0; d < 3; d++) {
+        const struct json *v = json_first(documents[d]);
+        char key[8], number[8];
+        (void)snprintf(key, sizeof key, "n%zu", d);
+        for (unsigned i = 0; i < 2000; i++, v = json_next(v)) {
+            (void)snprintf(number, sizeof number, "%u", i);
+            assert_string_equal(json_get_text(v, key), number);
+        }
+        assert_string_equal(json_text(v), d == 1 ? longest : "");
+        assert_null(json_next(v));
+    }
+    for (size_t d = 0; d < 3; d++) {
+        json_free(documents[d]);
+    }
+    json_free(NULL);
+    str_done(&text);
+    free(longest);
+}
+
 static void test_numbers(void **state)
 {
     (void)state;
@@ -380,7 +421,7 @@ int main(void)
         cmocka_unit_test(test_refused),        cmocka_unit_test(test_accepted), cmocka_unit_test(test_many_keys),
         cmocka_unit_test(test_colliding_keys), cmocka_unit_test(test_depth),    cmocka_unit_test(test_cap),
         cmocka_unit_test(test_long_numbers),   cmocka_unit_test(test_members),  cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_numbers),        cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_memory),         cmocka_unit_test(test_numbers),  cmocka_unit_test(test_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
