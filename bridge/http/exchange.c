@@ -54,8 +54,9 @@ static void exchange_free(struct http_exchange *x)
     if (x->response) {
         MHD_destroy_response(x->response);
     }
-    if (x->form_state != 0) {
-        url_form_done(&x->form);
+    if (x->form) {
+        url_form_done(x->form);
+        free(x->form);
     }
     if (x->body.data) {
         secrets_wipe(x->body.data, x->body.len); /* it may have held a password */
@@ -483,12 +484,13 @@ const char *http_raw_query(const struct http_exchange *x)
 const struct url_form *http_query(struct http_exchange *x, const char **ret_what)
 {
     if (x->form_state == 0) {
-        x->form_state = url_form_parse(&x->form, x->query, strlen(x->query), &x->form_wrong) == 0 ? 1 : -1;
+        x->form = mem_alloc(sizeof *x->form);
+        x->form_state = url_form_parse(x->form, x->query, strlen(x->query), &x->form_wrong) == 0 ? 1 : -1;
     }
     if (x->form_state < 0 && ret_what) {
         *ret_what = x->form_wrong;
     }
-    return x->form_state > 0 ? &x->form : NULL;
+    return x->form_state > 0 ? x->form : NULL;
 }
 
 const char *http_header(const struct http_exchange *x, const char *name)

@@ -80,7 +80,7 @@ struct http_exchange {
     const char *tail;
     char method[16];
     struct str body, source, credentials;
-    struct url_form form;
+    struct url_form *form; /* of the query, once a handler has asked for it */
     const char *form_wrong;
     int form_state; /* 0 not parsed, 1 parsed, -1 malformed */
     bool begun, too_large, suspended, waiting;
