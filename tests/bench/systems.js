@@ -79,7 +79,7 @@ class System {
         client.on("message", (topic) => {
             const lamp = byName.get(topic.split("/")[1]);
             this.asked = Date.now();
-            if (lamp) {
+            if (lamp && !client.disconnecting) {
                 report(lamp);
             }
         });
