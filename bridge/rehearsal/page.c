@@ -264,18 +264,38 @@ static void add_text(struct str *s, const char *at, const char *end, const char 
     str_done(&raw);
 }
 
+/* The first paragraph that tells of an error, or else the first of all; NULL: there is none. */
+static const char *find_paragraph(const char *at, const char *end)
+{
+    const char *first = NULL;
+    struct tag tag;
+    while (next_tag(&at, end, &tag)) {
+        if (!is_tag(&tag, "p")) {
+            continue;
+        }
+        char *class = attribute(&tag, "class");
+        bool error = class && strcmp(class, "error") == 0;
+        free(class);
+        if (error) {
+            return at;
+        }
+        first = first ? first : at;
+    }
+    return first;
+}
+
 void page_says(struct str *s, const char *html, size_t len)
 {
     const char *at = html, *end = html + len;
     struct tag tag;
-    bool headed = false;
     while (next_tag(&at, end, &tag)) {
         if (is_tag(&tag, "h1")) {
+            const char *paragraph = find_paragraph(at, end);
             add_text(s, at, end, "/h1");
-            headed = true;
-        } else if (headed && is_tag(&tag, "p")) {
-            str_add_z(s, ": ");
-            add_text(s, at, end, "/p");
+            if (paragraph) {
+                str_add_z(s, ": ");
+                add_text(s, paragraph, end, "/p");
+            }
             return;
         }
     }

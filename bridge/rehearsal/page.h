@@ -45,7 +45,8 @@ const struct page_field *page_allow_button(const struct page_form *form);
 void page_fill(struct str *body, const struct page_form *form, const char *text, const char *password,
                const struct page_field *button);
 
-/* The page's heading and what stands right behind it, as one line: how a page that was not expected is told. */
+/* The page's heading and its error, or else its first paragraph, as one line: how a page that was not expected is told.
+ */
 void page_says(struct str *s, const char *html, size_t len);
 
 #endif

@@ -103,7 +103,7 @@ test("what is wrong is named: the step, what was expected, what came", async (t)
     const bridge = await startBridge(t, { extra: { virtual: { lights: 1 } } });
     const folder = bridge.place.folder;
     const rows = [
-        [[], { password: "not this one" }, "login", /Wrong account or password|Log in/],
+        [[], { password: "not this one" }, "login", /Wrong account or password/],
         [[], { secret: "not this one" }, "token", /status 401, invalid_client/],
         [["--client-id", "nobody"], {}, "authorize", /status 400, a page that says: This link cannot be made/],
         [["--redirect-uri", "https://evil.example/"], {}, "authorize", /not among the addresses/],

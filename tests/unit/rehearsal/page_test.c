@@ -112,6 +112,10 @@ static void test_says(void **state)
     page_says(&s, login, sizeof login - 1);
     assert_string_equal(str_z(&s), "Log in to link: It & you: welcome.");
     str_clear(&s);
+    static const char error[] = "<h1>Log in</h1><p>Hello</p><form></form><p class=\"error\">Wrong <b>password</b>.</p>";
+    page_says(&s, error, sizeof error - 1);
+    assert_string_equal(str_z(&s), "Log in: Wrong password.");
+    str_clear(&s);
     page_says(&s, "<p>only this</p>", 16);
     assert_string_equal(str_z(&s), "");
     str_done(&s);
