@@ -28,7 +28,8 @@ struct fetch {
     struct calls running, refused;
     CURL *handles[KEPT_HANDLES];
     size_t handle_count;
-    bool *gone; /* set by fetch_free while on_finish is on the stack */
+    bool finishing; /* on_finish is on the stack: it frees the memory of a fetch that is freed meanwhile */
+    bool gone;      /* freed, but for that memory */
 };
 
 static void calls_append(struct calls *calls, struct fetch_call *call)
@@ -183,16 +184,16 @@ static void on_finish(void *user)
     struct fetch *fetch = user;
     struct fetch_call *call;
     CURLcode code = CURLE_OK;
-    bool gone = false;
-    fetch->gone = &gone;
-    while (!gone && (call = next_finished(fetch, &code))) {
+    fetch->finishing = true;
+    while (!fetch->gone && (call = next_finished(fetch, &code))) {
         finish(call, code, 0);
     }
-    while (!gone && fetch->refused.first) {
+    while (!fetch->gone && fetch->refused.first) {
         finish(fetch->refused.first, CURLE_OK, fetch->refused.first->refused);
     }
-    if (!gone) {
-        fetch->gone = NULL;
+    fetch->finishing = false;
+    if (fetch->gone) {
+        free(fetch);
     }
 }
 
@@ -268,15 +269,15 @@ void fetch_free(struct fetch *fetch)
         struct fetch_call *call = fetch->running.first ? fetch->running.first : fetch->refused.first;
         finish(call, CURLE_OK, ERR_CANCELLED);
     }
-    if (fetch->gone) {
-        *fetch->gone = true;
-    }
+    fetch->gone = true;
     for (size_t i = 0; i < fetch->handle_count; i++) {
         curl_easy_cleanup(fetch->handles[i]);
     }
     (void)curl_multi_cleanup(fetch->multi); /* closes kept connections; asks for watches to be removed */
     defer_free(fetch->finish);
     timer_free(fetch->timer);
-    free(fetch);
+    if (!fetch->finishing) {
+        free(fetch);
+    }
     curl_global_cleanup();
 }

@@ -144,7 +144,7 @@ static void take_bridge(struct z2m *z, const char *topic, const char *payload, s
 
 static void take_state(struct z2m *z, struct z2m_node *node, const char *payload, size_t len)
 {
-    const struct z2m_lamp *lamps[Z2M_MAX_LAMPS];
+    const struct z2m_lamp *lamps[Z2M_MAX_LAMPS] = {0};
     struct light_state patches[Z2M_MAX_LAMPS];
     size_t count = node->count;
     for (size_t i = 0; i < count; i++) {

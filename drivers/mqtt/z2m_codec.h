@@ -26,8 +26,8 @@ struct json;
    one make are the same value byte for byte, so that they can be kept once. */
 struct z2m_lamp {
     char endpoint[Z2M_PROPERTY]; /* "" for a device with one light */
-    char state[Z2M_PROPERTY], brightness[Z2M_PROPERTY], color_temp[Z2M_PROPERTY], color[Z2M_PROPERTY],
-        color_mode[Z2M_PROPERTY];
+    char state[Z2M_PROPERTY], brightness[Z2M_PROPERTY], color_temp[Z2M_PROPERTY], color[Z2M_PROPERTY];
+    char color_mode[sizeof "color_mode_" + Z2M_PROPERTY];
     bool hs, xy;                                               /* forms of colour it takes */
     bool prefer_hs;                                            /* it has both and names hs first */
     bool get_state, get_brightness, get_color_temp, get_color; /* access bit 4 */

@@ -1,6 +1,5 @@
 /* Entries of bridge/devices and bridge/groups: what is a light, and what it can do. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -148,8 +147,10 @@ static void finish_lamp(struct z2m_lamp *lamp)
     }
     /* "color" -> "color_mode", "color_l1" -> "color_mode_l1" */
     if (p->can & (LIGHT_KELVIN | LIGHT_COLOR)) {
-        (void)snprintf(lamp->color_mode, sizeof lamp->color_mode, "color_mode%s%.40s", lamp->endpoint[0] ? "_" : "",
-                       lamp->endpoint);
+        static const char mode[] = "color_mode_";
+        size_t len = strlen(lamp->endpoint);
+        memcpy(lamp->color_mode, mode, sizeof mode - (len == 0 ? 2 : 1));
+        memcpy(lamp->color_mode + sizeof mode - 1, lamp->endpoint, len);
     }
 }
 

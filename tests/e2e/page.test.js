@@ -7,7 +7,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { chromium } from "playwright-core";
 import { Cloud } from "./cloud.js";
-import { account, root, startBridge } from "./harness.js";
+import { account, patience, root, startBridge } from "./harness.js";
 
 const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 const shots = join(root, ".build/screenshots");
@@ -36,7 +36,8 @@ test("pages", { skip: executablePath ? false : "no chromium on this machine" }, 
     }
 
     async function look(page, name) {
-        await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
+        // for people to look at; a browser on a busy machine may take its time with it, and that is no fault of the page
+        await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true, timeout: 30_000 * patience });
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         assert.equal(wide, 0, `${name} scrolls sideways by ${wide}`);
         assert.equal(await page.evaluate(() => document.scripts.length), 0, `${name} has scripts`);
