@@ -68,6 +68,8 @@ const char *form_given(const struct url_form *form, const char *name);
 
 /* page.c */
 void page_error(struct http_exchange *x, int status, const char *title, const char *text, unsigned retry_after);
+/* `got` NULL: none was sent. Never redirects there: whoever asked is not who he says. */
+void page_wrong_redirect(struct http_exchange *x, const struct oauth_client *client, const char *got);
 void page_login(struct http_exchange *x, const struct pending *p, int status, const char *name, const char *error,
                 unsigned retry_after);
 void page_consent(struct http_exchange *x, const struct pending *p);

@@ -50,19 +50,6 @@ static void refuse_client(struct http_exchange *x, const char *id)
     str_done(&text);
 }
 
-static void refuse_redirect(struct http_exchange *x, const struct oauth_client *client, const char *got)
-{
-    struct str text = STR_INIT;
-    str_printf(&text, "The app asks to be sent to %s, which is not among the addresses that the bridge knows for it: ",
-               got ? got : "no address at all (redirect_uri is missing)");
-    for (const char *const *uri = oauth_client_redirects(client); *uri; uri++) {
-        str_printf(&text, "%s%s", uri == oauth_client_redirects(client) ? "" : ", ", *uri);
-    }
-    str_add_z(&text, ". The list is smartthings.redirect_uris in the configuration.");
-    page_error(x, 400, "This link cannot be made", str_z(&text), 0);
-    str_done(&text);
-}
-
 const char *form_given(const struct url_form *form, const char *name)
 {
     const char *value = url_form_value(form, name);
@@ -143,7 +130,7 @@ void account_authorize(struct http_exchange *x, void *context)
         return;
     }
     if (!redirect || !oauth_client_redirect_ok(client, redirect)) {
-        refuse_redirect(x, client, redirect);
+        page_wrong_redirect(x, client, redirect);
         return;
     }
     if (state && state->raw_len > OAUTH_STATE_MAX) {

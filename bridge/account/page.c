@@ -9,6 +9,19 @@
 static const char error_template[] =
     "<main>\n<div class=\"card\">\n<h1>{{title}}</h1>\n<p>{{text}}</p>\n</div>\n</main>\n";
 
+static const char cannot_link[] = "This link cannot be made";
+
+static const char redirect_template[] =
+    "<main>\n<div class=\"card\">\n<h1>{{title}}</h1>\n"
+    "{{#got}}<p>The app asks to be sent to <code>{{got}}</code>, which is not among the addresses that the bridge "
+    "knows "
+    "for it:</p>\n{{/got}}"
+    "{{#none}}<p>The app does not say where it wants to be sent back to: redirect_uri is missing in its request. The "
+    "bridge knows these addresses for it:</p>\n{{/none}}"
+    "<ul>{{{list}}}</ul>\n"
+    "<p>They must be the same, to the last character. In the bridge's configuration the list is "
+    "<code>smartthings.redirect_uris</code>.</p>\n</div>\n</main>\n";
+
 static const char login_template[] =
     "<main>\n<div class=\"card\">\n<h1>Log in to link your lights</h1>\n"
     "<p>{{client}} asks to see and to drive the lights of this house. Log in with an account of this bridge.</p>\n"
@@ -58,6 +71,21 @@ void page_error(struct http_exchange *x, int status, const char *title, const ch
     http_answer_page(x, status, title, &body, NULL);
 }
 
+void page_wrong_redirect(struct http_exchange *x, const struct oauth_client *client, const char *got)
+{
+    struct str body = STR_INIT, list = STR_INIT;
+    for (const char *const *uri = oauth_client_redirects(client); *uri; uri++) {
+        str_add_z(&list, "<li><code>");
+        http_escape(&list, *uri);
+        str_add_z(&list, "</code></li>");
+    }
+    const struct http_variable v[] = {
+        {"title", cannot_link}, {"got", got}, {"none", got ? NULL : "1"}, {"list", str_z(&list)}};
+    FILL(&body, redirect_template, v);
+    http_answer_page(x, 400, cannot_link, &body, NULL);
+    str_done(&list);
+}
+
 void page_unwell(struct http_exchange *x, int err)
 {
     struct str text = STR_INIT;
@@ -94,7 +122,12 @@ void page_consent(struct http_exchange *x, const struct pending *p)
                                       {"account", p->account},
                                       {"origin", str_z(&origin)}};
     FILL(&body, consent_template, v);
-    /* Chromium follows the redirect that answers a form only where form-action names its target. */
+    /* Chromium follows the redirect that answers a form only where form-action names its target, and so it is with
+       every redirect behind that one. Where the client sends the browser next is its own business: any place of that
+       scheme. */
+    if (origin.len > 0) {
+        str_printf(&origin, " %s:", url.scheme);
+    }
     http_answer_page(x, 200, "Allow access", &body, origin.len > 0 ? str_z(&origin) : NULL);
     str_done(&origin);
 }

@@ -81,7 +81,8 @@ static const char stylesheet[] =
     "@media(prefers-color-scheme:dark){:root{--fg:#e8eaed;--bg:#15181c;--card:#1f242a;--line:#3a424c;--accent:#7fb0ff;"
     "--bad:#ff8a80;--good:#6fdd8b}}\n"
     "*{box-sizing:border-box}\n"
-    "body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,sans-serif}\n"
+    "body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,sans-serif;"
+    "overflow-wrap:anywhere}\n"
     "main{max-width:34rem;margin:0 auto;padding:1.5rem 1rem}\n"
     "main.wide{max-width:60rem}\n"
     "h1{font-size:1.4rem;margin:.2rem 0 1rem}\nh2{font-size:1.1rem;margin:1.6rem 0 .5rem}\n"
@@ -94,13 +95,13 @@ static const char stylesheet[] =
     "button.quiet{background:transparent;color:var(--accent)}\n"
     ".error{color:var(--bad);font-weight:600}\n.good{color:var(--good)}\n.bad{color:var(--bad)}\n"
     ".small{font-size:.9rem;opacity:.85}\n"
-    "code{overflow-wrap:anywhere}\n"
+    "ul{padding-left:1.3rem}\ncode{font-size:.9em}\n"
     "ul.rows{list-style:none;margin:0;padding:0}\n"
     "ul.rows li{padding:.7rem 0;border-top:1px solid var(--line)}\nul.rows li:first-child{border-top:0}\n"
     ".card>ul.rows{margin:-.6rem 0}\n"
     ".row{display:flex;gap:1rem;justify-content:space-between}\n"
     ".row>:last-child{flex:none;max-width:50%;text-align:right}\n"
-    ".name{font-weight:600;overflow-wrap:anywhere;min-width:0}\n"
+    ".name{font-weight:600;min-width:0}\n"
     ".count{font-weight:400;opacity:.7}\n";
 
 void http_stylesheet(struct http_exchange *x, void *context)

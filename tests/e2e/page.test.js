@@ -14,11 +14,19 @@ const shots = join(root, ".build/screenshots");
 
 test("pages", { skip: executablePath ? false : "no chromium on this machine" }, async (t) => {
     mkdirSync(shots, { recursive: true });
-    // where the browser is sent after linking
-    const target = createServer((request, response) => response.setHeader("content-type", "text/html").end("<p>back at SmartThings</p>"));
-    target.listen(0, "127.0.0.1");
-    await once(target, "listening");
-    t.after(() => (target.closeAllConnections(), target.close()));
+    // where the browser is sent after linking, and where that sends it: Chromium holds form-action against every redirect
+    const serve = async (answer) => {
+        const server = createServer(answer);
+        server.listen(0, "127.0.0.1");
+        await once(server, "listening");
+        t.after(() => (server.closeAllConnections(), server.close()));
+        return server;
+    };
+    const end = await serve((request, response) => response.setHeader("content-type", "text/html").end("<p>back at SmartThings</p>"));
+    const target = await serve((request, response) => {
+        const { search } = new URL(request.url, "http://127.0.0.1");
+        response.writeHead(302, { location: `http://127.0.0.1:${end.address().port}/linked${search}` }).end();
+    });
     const redirectUri = `http://127.0.0.1:${target.address().port}/oauth/callback`;
 
     const bridge = await startBridge(t, { extra: { virtual: { lights: 3 } }, redirects: [redirectUri] });
@@ -50,6 +58,8 @@ test("pages", { skip: executablePath ? false : "no chromium on this machine" }, 
             () => [...document.querySelectorAll("input:not([type=hidden])")].filter((e) => !e.labels?.length && !e.ariaLabel).length,
         );
         assert.equal(unnamed, 0, `${name}: inputs without a label`);
+        const faint = await page.evaluate(faintTexts);
+        assert.deepEqual(faint, [], `${name}: too little contrast (WCAG 2.2, 1.4.3)`);
         return page.innerText("body");
     }
 
@@ -72,7 +82,7 @@ test("pages", { skip: executablePath ? false : "no chromium on this machine" }, 
         assert.match(consent, new RegExp(account.name));
         // Chromium follows the redirect of a form only where form-action allows it
         await page.locator("button", { hasText: /allow/i }).first().click();
-        await page.waitForURL(/\/oauth\/callback/);
+        await page.waitForURL(/\/linked/);
         assert.equal(await page.innerText("body"), "back at SmartThings");
         const arrived = new URL(page.url());
         assert.equal(arrived.searchParams.get("state"), "by hand");
@@ -86,7 +96,55 @@ test("pages", { skip: executablePath ? false : "no chromium on this machine" }, 
         const page = await open();
         await page.goto(cloud.authorizeUrl().replace("client_id=smartthings", "client_id=somebody"));
         const said = await look(page, "authorize-error");
-        assert.ok(said.length > 40, said);
+        assert.match(said, /somebody/);
+        assert.match(said, /smartthings\.client_id/);
+        await page.goto(cloud.authorizeUrl().replace(/redirect_uri=[^&]*/, `redirect_uri=https://evil.example/${"long/".repeat(40)}`));
+        const wrong = await look(page, "authorize-redirect");
+        assert.match(wrong, /evil\.example/);
+        assert.ok(wrong.includes(redirectUri), wrong);
+        assert.equal(new URL(page.url()).origin, bridge.publicUrl);
+        await page.context().close();
+    });
+
+    await t.test("in the dark, and zoomed in", async () => {
+        const page = await open({ colorScheme: "dark" });
+        await page.goto(cloud.authorizeUrl());
+        await page.fill("input:not([type=hidden]):not([type=password])", account.name);
+        await page.fill("input[type=password]", "wrong");
+        await page.keyboard.press("Enter");
+        await page.waitForSelector("[role=alert]");
+        await look(page, "login-dark");
+        await page.fill("input[type=password]", account.password);
+        await page.keyboard.press("Enter");
+        await page.waitForSelector("text=Do not allow");
+        await look(page, "consent-dark");
+        await page.setViewportSize({ width: 195, height: 422 }); // what 200 % zoom leaves of a phone
+        await look(page, "consent-zoomed");
+        await page.context().close();
+    });
+
+    await t.test("a second press of Log in, and the browser's back button, lead on", async () => {
+        const page = await open();
+        await page.goto(cloud.authorizeUrl("back"));
+        const login = async () => {
+            await page.fill("input:not([type=hidden]):not([type=password])", account.name);
+            await page.fill("input[type=password]", account.password);
+        };
+        await login();
+        await page.locator("button", { hasText: /log in/i }).dblclick();
+        await page.waitForSelector("text=Do not allow");
+        await page.goBack();
+        if (!(await page.locator("input[type=password]").count())) {
+            await page.goto(cloud.authorizeUrl("back")); // no-store: some versions ask anew
+        }
+        await login();
+        await page.keyboard.press("Enter");
+        await page.waitForSelector("text=Do not allow");
+        await page.locator("button", { hasText: "Do not allow" }).click();
+        await page.waitForURL(/\/linked/);
+        const arrived = new URL(page.url());
+        assert.equal(arrived.searchParams.get("error"), "access_denied");
+        assert.equal(arrived.searchParams.get("state"), "back");
         await page.context().close();
     });
 
@@ -124,3 +182,31 @@ test("pages", { skip: executablePath ? false : "no chromium on this machine" }, 
         assert.equal((await fetch(bridge.publicUrl)).status, 404);
     });
 });
+
+/** Runs in the page: texts whose contrast to what is behind them is below 4.5. */
+function faintTexts() {
+    const rgb = (text) => text.match(/[\d.]+/g).map(Number);
+    const light = ([r, g, b]) => {
+        const [x, y, z] = [r, g, b].map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+    };
+    const behind = (element) => {
+        for (let e = element; e; e = e.parentElement) {
+            const color = rgb(getComputedStyle(e).backgroundColor);
+            if (color.length < 4 || color[3] === 1) {
+                return color;
+            }
+        }
+        return [255, 255, 255];
+    };
+    return [...document.querySelectorAll("body *")]
+        .filter((e) => [...e.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.data.trim()))
+        .map((e) => {
+            const ground = behind(e);
+            const { color, opacity } = getComputedStyle(e);
+            const text = rgb(color).slice(0, 3).map((c, i) => c * Number(opacity) + ground[i] * (1 - Number(opacity)));
+            const [a, b] = [light(text), light(ground)].sort((x, y) => y - x);
+            return { text: e.textContent.trim().slice(0, 40), contrast: (a + 0.05) / (b + 0.05) };
+        })
+        .filter((e) => e.contrast < 4.5);
+}

@@ -34,9 +34,11 @@ static void test_wrong_requests(void **state)
         {"?client_id=smartthings&response_type=code", "redirect_uri is missing"},
         {"?client_id=smartthings&redirect_uri=", "redirect_uri is missing"},
         {"?client_id=smartthings&response_type=code&redirect_uri=https://evil.example/callback",
-         "sent to https://evil.example/callback, which is not among the addresses"},
-        {"?client_id=smartthings&response_type=code&redirect_uri=" CALLBACK "/", CALLBACK ", " OTHER_CALLBACK},
+         "sent to <code>https://evil.example/callback</code>, which is not among the addresses"},
+        {"?client_id=smartthings&response_type=code&redirect_uri=" CALLBACK "/",
+         "<li><code>" CALLBACK "</code></li><li><code>" OTHER_CALLBACK "</code></li>"},
         {"?client_id=smartthings&redirect_uri=javascript:alert(1)", "javascript:alert(1)"},
+        {"?client_id=smartthings&redirect_uri=%22%3E%3Cb%3E", "<code>&quot;&gt;&lt;b&gt;</code>"},
         {"?client_id=smartthings&client_id=smartthings", "a field is given twice"},
         {"?client_id=smartthings&redirect_uri=" CALLBACK "&state=a&state=b", "a field is given twice"},
         {"?client_id=smartthings&redirect_uri=" CALLBACK "&%=1", "a broken percent escape in a field"},
@@ -181,7 +183,7 @@ static void test_login(void **state)
     assert_has(site, "https://c2c-eu.smartthings.com");
     assert_string_not_equal(form_id(site), id); /* whoever knew the form before the login knows nothing now */
     assert_non_null(
-        strstr(header(site, "Content-Security-Policy"), "form-action 'self' https://c2c-eu.smartthings.com"));
+        strstr(header(site, "Content-Security-Policy"), "form-action 'self' https://c2c-eu.smartthings.com https:"));
 }
 
 /* The consent form's id before the login is worth nothing. */
