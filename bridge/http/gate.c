@@ -247,6 +247,9 @@ void gate_source(struct str *s, const char *peer, const char *x_forwarded_for, c
     if (!peer) {
         return;
     }
+    if (strncasecmp(peer, "::ffff:", 7) == 0 && strchr(peer, '.')) {
+        peer += 7; /* a socket for both families shows IPv4 so */
+    }
     if (!listed(peer, trusted)) {
         bool loopback = strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0;
         if (!loopback) { /* loopback unlisted is a tunnel: anybody */

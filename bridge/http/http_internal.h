@@ -10,7 +10,7 @@
 #include "http/gate.h"
 #include "loop/loop.h"
 
-#define MAX_CONNECTIONS 512u
+#define MAX_CONNECTIONS 512u /* of one listener */
 #define MAX_ANSWER_HEADERS 16u
 #define CONNECTION_MEMORY 32768u
 #define EXCHANGE_DEADLINE_MS 10000u /* from a complete request to its answer */
@@ -41,6 +41,7 @@ struct listener {
     char *certificate_file, *key_file; /* NULL: no TLS */
     struct timespec certificate_time, key_time;
     uint64_t looked_at;
+    unsigned connections;
 };
 
 struct peer {
@@ -51,6 +52,7 @@ struct peer {
     bool in_request; /* its first line has come, its last byte has not */
     bool served;     /* at least one request was complete */
     bool busy;       /* a complete request waits for its answer: its own deadline counts */
+    bool shut;       /* being closed */
 };
 
 struct http {

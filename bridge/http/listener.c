@@ -76,6 +76,13 @@ void server_run_dirty(void *user)
 
 /* ---- slow callers ---- */
 
+/* libmicrohttpd notices, and closes. */
+static void shut(struct peer *p)
+{
+    p->shut = true;
+    (void)shutdown(p->fd, SHUT_RDWR);
+}
+
 /* libmicrohttpd's own timeout counts activity: a caller that sends a byte now and then would live for ever. */
 static void tick(void *user)
 {
@@ -84,25 +91,31 @@ static void tick(void *user)
     for (struct peer *p = http->peers; p; p = p->next) {
         uint64_t limit = p->served && !p->in_request ? IDLE_MS : REQUEST_MS;
         if (!p->busy && now - p->since > limit) {
-            (void)shutdown(p->fd, SHUT_RDWR);
+            shut(p);
         }
     }
 }
 
-/* Near the limit the oldest caller that has not asked anything yet makes room. */
-static void evict(struct http *http)
+static bool goes_before(const struct peer *a, const struct peer *b)
 {
-    struct peer *oldest = NULL;
-    if (http->stats.open_connections < MAX_CONNECTIONS * 9 / 10) {
+    return a->served != b->served ? !a->served : a->since < b->since;
+}
+
+/* Near the limit one makes room: the oldest of those that have not asked anything yet, or else the one that has been
+   idle longest. So those who open connections and never ask push out themselves, not those who come again. */
+static void evict(struct listener *l)
+{
+    struct peer *first = NULL;
+    if (l->connections < MAX_CONNECTIONS * 9 / 10) {
         return;
     }
-    for (struct peer *p = http->peers; p; p = p->next) {
-        if (!p->busy && (!oldest || p->since < oldest->since)) {
-            oldest = p;
+    for (struct peer *p = l->http->peers; p; p = p->next) {
+        if (p->server->listener == l && !p->busy && !p->shut && (!first || goes_before(p, first))) {
+            first = p;
         }
     }
-    if (oldest) {
-        (void)shutdown(oldest->fd, SHUT_RDWR);
+    if (first) {
+        shut(first);
     }
 }
 
@@ -114,13 +127,14 @@ static void connection_changed(void *cls, struct MHD_Connection *connection, voi
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         struct peer *p = mem_alloc(sizeof *p);
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        evict(http);
+        evict(s->listener);
         *p = (struct peer){.next = http->peers, .server = s, .fd = info->connect_fd, .since = loop_now(http->loop)};
         if (p->next) {
             p->next->previous = p;
         }
         http->peers = p;
         http->stats.open_connections++;
+        s->listener->connections++;
         if (!http->tick) {
             http->tick = tick_new(http->loop, tick, http);
         }
@@ -137,6 +151,7 @@ static void connection_changed(void *cls, struct MHD_Connection *connection, voi
     }
     free(p);
     http->stats.open_connections--;
+    s->listener->connections--;
     if (!http->peers) {
         tick_free(http->tick);
         http->tick = NULL;
