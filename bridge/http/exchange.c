@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,8 +254,21 @@ void exchange_expire_all(struct http *http)
 struct head {
     struct gate_header headers[MAX_HEADERS];
     size_t count;
-    bool too_many;
+    bool too_many, folded;
 };
+
+/* libmicrohttpd 0.9.75 glues a folded line (RFC 9112 5.2) to the *name* of its header, so that "Content-Length: 3" with
+   " 0" below it is a header Content-Length0 and no length at all. The longer name lies elsewhere in the connection's
+   memory: name and value, with nothing but white space between them otherwise, are no neighbours any more. */
+static bool is_folded(const char *name, size_t name_len, const char *value)
+{
+    const char *at = name + name_len + 1; /* behind what was the colon */
+    uintptr_t distance = (uintptr_t)value - (uintptr_t)at;
+    if (distance > CONNECTION_MEMORY) { /* also where the value lies before the name */
+        return true;
+    }
+    return strspn(at, " \t") < distance;
+}
 
 static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len, const char *value,
                                size_t value_len)
@@ -265,6 +279,7 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *n
         head->too_many = true;
         return MHD_NO;
     }
+    head->folded = head->folded || (value && is_folded(name, name_len, value));
     head->headers[head->count++] = (struct gate_header){name, value ? value : "", name_len, value ? value_len : 0};
     return MHD_YES;
 }
@@ -338,9 +353,11 @@ static bool begin(struct http_exchange *x)
 {
     struct head head;
     head.count = 0;
-    head.too_many = false;
+    head.too_many = head.folded = false;
     MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, collect, &head);
-    const char *wrong = head.too_many ? "too many headers" : gate_check(head.headers, head.count);
+    const char *wrong = head.too_many ? "too many headers"
+                        : head.folded ? "a header that is folded over several lines"
+                                      : gate_check(head.headers, head.count);
     if (wrong && !(strcmp(wrong, "no Host") == 0 && x->listener->kind == HTTP_CONTROL)) {
         x->http->stats.refused_by_gate++;
         refuse(x, 400, "invalid_request", wrong, true);

@@ -1,8 +1,8 @@
 /* HTTP in: listeners over libmicrohttpd, the header gate, the route table, exchanges.
 
    Bytes that are ambiguous never reach a handler: the gate answers 400 and closes (more than one
-   Content-Length, Host or Authorization; Transfer-Encoding with Content-Length; a name that is no token; duplicate
-   query keys are refused by the form parser). Bodies are complete when a handler is called. */
+   Content-Length, Host or Authorization; Transfer-Encoding with Content-Length; a name that is no token; a folded line;
+   duplicate query keys are refused by the form parser). Bodies are complete when a handler is called. */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 

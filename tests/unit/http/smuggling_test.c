@@ -26,12 +26,19 @@ static void test_refused_and_closed(void **state)
         "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
         "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
         "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length : 3\r\n\r\nabc",
-        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n 0\r\n\r\nabc", /* obs-fold in a length */
+        /* obs-fold (RFC 9112 5.2) */
+        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n 0\r\n\r\nabc",
+        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length:\r\n 3\r\n\r\nabc",
+        "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: h\r\nX: y\r\n Content-Length: 3\r\n\r\nabc",
+        "GET /echo HTTP/1.1\r\nHost: h\r\nX: y\r\n\tz\r\n\r\n",
+        "GET /echo HTTP/1.1\r\nHost: h\r\nX: y\r\n \r\n\r\n",
+        "GET /echo HTTP/1.1\r\nHost: h\r\nX: y\r\nZ: 1\r\n a\r\n b\r\nY: z\r\n\r\n",
+        "GET /echo HTTP/1.1\r\n Host: h\r\nHost: h\r\n\r\n",
         "POST /echo HTTP/1.1\r\nHost: h\r\nContent\tLength: 3\r\n\r\nabc",
         "GET /echo HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n",
         "GET /echo HTTP/1.1\r\nHost: h\r\nAuthorization: Basic YTpi\r\nAuthorization: Basic Yzpk\r\n\r\n",
         "GET /echo HTTP/1.1\r\nHost: h\r\nX\r\n\r\n",
-        "GET /echo HTTP/1.1\r\nHost: h\r\n: x\r\n\r\n",
         "GET /echo HTTP/1.1\r\n\r\n",
         "GET /echo HTTP/1.1\r\nX: y\r\n\r\n",
     };
@@ -71,14 +78,15 @@ static void test_gate_explains(void **state)
     str_done(&got);
 }
 
-/* A folded line is read as one with a space, a bare LF as a line's end (RFC 9112 5.2, 2.2) or either is refused; the
-   request behind it is seen as what it is, so every reader in front of us sees the same two. */
+/* A bare LF is read as a line's end, as RFC 9112 2.2 allows, or it is refused; the request behind it is seen as what it
+   is, so every reader in front of us sees the same two. White space around a value is nobody's. */
 static void test_lenient_shapes_stay_two_requests(void **state)
 {
     struct rig *rig = *state;
     static const char *const shapes[] = {
-        "GET /echo?one HTTP/1.1\r\nHost: h\r\nX-Long: a\r\n b\r\n\r\n",
         "GET /echo?one HTTP/1.1\nHost: h\n\n",
+        "GET /echo?one HTTP/1.1\r\nHost: h\r\n: x\r\n\r\n", /* libmicrohttpd drops a line without a name */
+        "POST /echo?one HTTP/1.1\r\nHost:h\r\nX:\r\nContent-Length: \t 3 \t\r\nY:  z  \r\n\r\nabc",
         "POST /echo?one HTTP/1.1\nHost: h\nContent-Length: 3\n\nabc",
         "POST /echo?one HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\n\r\n",
         "POST /echo?one HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nTrailer: x\r\n\r\n",
