@@ -1,5 +1,6 @@
 /* Listeners: sockets, libmicrohttpd's daemons on the loop, slow callers, changed certificates. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -44,14 +45,21 @@ static void readable(void *user, int events)
     run(user);
 }
 
+/* It accepts no more connections. */
+static void quiesce(struct server *s)
+{
+    if (!s->draining) {
+        close(MHD_quiesce_daemon(s->daemon));
+        s->draining = true;
+    }
+}
+
 static void server_free(struct server *s)
 {
     watch_free(s->watch);
     timer_free(s->timer);
     if (s->daemon) {
-        if (!s->draining) {
-            (void)MHD_quiesce_daemon(s->daemon); /* or it would close the listener's socket with itself */
-        }
+        quiesce(s);
         MHD_stop_daemon(s->daemon);
     }
     if (s->key.data) {
@@ -258,8 +266,10 @@ static int server_start(struct listener *l, struct str *why)
         tls[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, s->certificate.data};
         tls[1] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, s->key.data};
     }
+    /* a descriptor of its own: libmicrohttpd closes it also where it fails to start */
+    int fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
     s->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, feed, s, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET, l->fd,
+        flags, 0, NULL, NULL, feed, s, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, 60u,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 0,
         MHD_OPTION_NOTIFY_COMPLETED, completed, s, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s,
@@ -289,9 +299,8 @@ static bool same_time(const char *path, const struct timespec *time)
 static void drain(struct listener *l)
 {
     for (struct server *s = l->http->servers; s; s = s->next) {
-        if (s->listener == l && !s->draining) {
-            (void)MHD_quiesce_daemon(s->daemon); /* the socket stays open, for the next one */
-            s->draining = true;
+        if (s->listener == l) {
+            quiesce(s);
         }
     }
 }
@@ -343,6 +352,7 @@ static void reload(void *user)
 static int bind_unix(struct listener *l, const char *path, struct str *why)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
+    struct stat st;
     size_t len = strlen(path);
     if (len >= sizeof to.sun_path) {
         str_printf(why, "%s: longer than a socket's path may be", path);
@@ -352,6 +362,10 @@ static int bind_unix(struct listener *l, const char *path, struct str *why)
     l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (l->fd >= 0 && connect(l->fd, (struct sockaddr *)&to, sizeof to) == 0) {
         str_printf(why, "%s: another lightbridge is running", path);
+        return ERR_EXISTS;
+    }
+    if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+        str_printf(why, "%s: is there already and is no socket", path);
         return ERR_EXISTS;
     }
     (void)unlink(path); /* left by one that was killed */
@@ -367,19 +381,36 @@ static int bind_unix(struct listener *l, const char *path, struct str *why)
     return 0;
 }
 
+/* "127.0.0.1:8000" or "[::1]:8000"; NULL for anything else. getaddrinfo alone takes port 70000 for 4464. */
+static struct addrinfo *find_address(const char *address)
+{
+    const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                                   .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    const char *colon = strrchr(address, ':');
+    size_t len = colon ? (size_t)(colon - address) : 0;
+    bool six = len > 2 && address[0] == '[' && colon[-1] == ']';
+    if (len == 0 || (!six && memchr(address, ':', len))) {
+        return NULL;
+    }
+    const char *port = colon + 1;
+    size_t digits = strspn(port, "0123456789");
+    if (port[digits] || digits == 0 || digits > 5 || atoi(port) > 65535) {
+        return NULL;
+    }
+    char *host = mem_text_n(address + six, len - 2u * six);
+    int failed = getaddrinfo(host, port, &hints, &found);
+    free(host);
+    return failed == 0 ? found : NULL;
+}
+
 static int bind_tcp(struct listener *l, const char *address, struct str *why)
 {
-    const char *colon = strrchr(address, ':');
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
+    struct addrinfo *found = find_address(address);
     int on = 1;
     struct sockaddr_storage bound;
     socklen_t bound_len = sizeof bound;
-    bool six = address[0] == '[' && colon && colon > address + 1 && colon[-1] == ']';
-    char *host = colon ? mem_text_n(address + six, (size_t)(colon - address) - 2u * six) : mem_text("");
-    int failed = getaddrinfo(host, colon ? colon + 1 : "", &hints, &found);
-    free(host);
-    if (failed != 0) {
+    if (!found) {
         str_printf(why, "%s: is no address to listen on", address);
         return ERR_INVALID;
     }
