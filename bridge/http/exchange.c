@@ -1,8 +1,6 @@
 /* One request and its one answer. The exchange outlives its socket: a handler that answers late, or whose caller has
    gone, needs to know nothing of it. */
-#include <arpa/inet.h>
 #include <assert.h>
-#include <netinet/in.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -474,109 +472,4 @@ enum MHD_Result exchange_feed(struct http_exchange *x, struct listener *listener
         return MHD_NO; /* libmicrohttpd closes the connection */
     }
     return x->response ? send_answer(x) : wait(x);
-}
-
-/* ---- what handlers ask ---- */
-
-const char *http_method(const struct http_exchange *x)
-{
-    return x->method;
-}
-
-const char *http_path(const struct http_exchange *x)
-{
-    return x->target;
-}
-
-const char *http_tail(const struct http_exchange *x)
-{
-    return x->tail;
-}
-
-const char *http_raw_query(const struct http_exchange *x)
-{
-    return x->query;
-}
-
-const struct url_form *http_query(struct http_exchange *x, const char **ret_what)
-{
-    if (x->form_state == 0) {
-        x->form = mem_alloc(sizeof *x->form);
-        x->form_state = url_form_parse(x->form, x->query, strlen(x->query), &x->form_wrong) == 0 ? 1 : -1;
-    }
-    if (x->form_state < 0 && ret_what) {
-        *ret_what = x->form_wrong;
-    }
-    return x->form_state > 0 ? x->form : NULL;
-}
-
-const char *http_header(const struct http_exchange *x, const char *name)
-{
-    return x->connection ? MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name) : NULL;
-}
-
-const char *http_cookie(const struct http_exchange *x, const char *name, size_t *ret_len)
-{
-    return gate_cookie(http_header(x, "Cookie"), name, ret_len);
-}
-
-const char *http_body(const struct http_exchange *x, size_t *ret_len)
-{
-    *ret_len = x->body.len;
-    return str_z(&x->body);
-}
-
-bool http_body_is(const struct http_exchange *x, const char *media_type)
-{
-    const char *type = http_header(x, "Content-Type");
-    size_t len = strlen(media_type);
-    return type && strncasecmp(type, media_type, len) == 0 && (type[len] == 0 || strchr("; \t", type[len]));
-}
-
-unsigned http_listener(const struct http_exchange *x)
-{
-    return x->kind;
-}
-
-bool http_is_tls(const struct http_exchange *x)
-{
-    return x->is_tls;
-}
-
-const char *http_source(const struct http_exchange *x)
-{
-    struct http_exchange *mutable = (struct http_exchange *)(void *)(uintptr_t)(const void *)x;
-    char text[INET6_ADDRSTRLEN];
-    const char *peer = NULL;
-    if (x->source.len > 0) {
-        return str_z(&x->source);
-    }
-    if (!x->connection || x->kind == HTTP_CONTROL) {
-        return NULL;
-    }
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (info && info->client_addr->sa_family == AF_INET) {
-        peer = inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr, text,
-                         sizeof text);
-    } else if (info && info->client_addr->sa_family == AF_INET6) {
-        peer = inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)info->client_addr)->sin6_addr, text,
-                         sizeof text);
-    }
-    gate_source(&mutable->source, peer, http_header(x, "X-Forwarded-For"), http_header(x, "Forwarded"),
-                (const char *const *)x->listener->trusted);
-    return x->source.len > 0 ? str_z(&x->source) : NULL;
-}
-
-void http_healthz(struct http_exchange *x, void *context)
-{
-    const struct http_health *health = context;
-    const char *trouble = health && health->trouble ? health->trouble(health->user) : NULL;
-    if (trouble && *trouble) {
-        http_answer_error(x, 503, "unwell", trouble, 30);
-        return;
-    }
-    struct str body = STR_INIT;
-    str_add_z(&body, "{\"status\":\"ok\"}\n");
-    http_add_header(x, "Cache-Control", "no-store");
-    http_answer(x, 200, "application/json", &body);
 }

@@ -109,6 +109,10 @@ void exchange_expire_all(struct http *http);
 /* Builds the answer that is sent when libmicrohttpd asks next. */
 void exchange_answer(struct http_exchange *x, int status, const char *content_type, struct str *body);
 
+/* socket.c: l->fd, and l->path or l->port. ERR_INVALID, ERR_EXISTS, ERR_IO with a sentence in `why`. */
+int socket_bind_unix(struct listener *l, const char *path, struct str *why);
+int socket_bind_tcp(struct listener *l, const char *address, struct str *why);
+
 /* listener.c */
 void server_run_dirty(void *user);
 

@@ -140,3 +140,17 @@ void http_answer_page(struct http_exchange *x, int status, const char *title, st
     str_done(&policy);
     http_answer(x, status, "text/html; charset=utf-8", &page);
 }
+
+void http_healthz(struct http_exchange *x, void *context)
+{
+    const struct http_health *health = context;
+    const char *trouble = health && health->trouble ? health->trouble(health->user) : NULL;
+    if (trouble && *trouble) {
+        http_answer_error(x, 503, "unwell", trouble, 30);
+        return;
+    }
+    struct str body = STR_INIT;
+    str_add_z(&body, "{\"status\":\"ok\"}\n");
+    http_add_header(x, "Cache-Control", "no-store");
+    http_answer(x, 200, "application/json", &body);
+}
