@@ -283,6 +283,8 @@ static const struct {
     {LINE("Publish 'set' 'state' to 'Kitchen'"), NULL, 0, false},
     {LINE("Failed to connect"), NULL, 0, false},
     {"{\"level\":\"warning\",\"message\":\"Publish 'set' 'state' to 'K' failed: 'error'\"}", NULL, 0, false},
+    {"{\"level\":\"warning\",\"message\":\"Publish 'set' 'state' to 'K' failed: 'x'\",\"namespace\":\"error\"}", NULL,
+     0, false},
     {"{\"level\":\"info\",\"message\":\"level \\\"error\\\"\"}", NULL, 0, false},
     {"{\"level\":\"error\"}", NULL, 0, false},
     {"{\"level\":\"error\",", NULL, 0, false},

@@ -579,6 +579,11 @@ static void a_device_with_two_lamps(void **unused)
     assert_int_equal(a.result, 0);
     list("[" TWO("0x2", "Both") "]");
     assert_non_null(find("0x2/l1"));
+    ask(&a, "0x2/l2", on_off(true), 0);
+    assert_string_equal(last_payload(), "{\"state_l2\":\"ON\"}");
+    say("z/Both", "{\"state_l2\":\"ON\"}");
+    WAIT(a.done);
+    assert_int_equal(a.result, 0);
 }
 
 static void the_same_list_again_is_no_news(void **unused)
@@ -656,6 +661,7 @@ static void lamps_are_asked_one_by_one(void **unused)
     str_add_char(&text, ']');
     list(str_z(&text));
     str_done(&text);
+    hub_refresh(bench.hub, find("0x9"));             /* it is in the queue already */
     assert_true(wire.count >= 1 && wire.count <= 3); /* 20 ms are not the time for ten */
     WAIT(wire.count == 10);
     assert_string_equal(wire.sent[0].payload, "{\"state\":\"\",\"brightness\":\"\"}");
@@ -683,6 +689,9 @@ static void a_stale_online_does_not_count(void **unused)
     WAIT(a.done);
     assert_int_equal(a.result, ERR_OFFLINE);
     assert_int_equal(info("0x1").reach, LIGHT_REACH_OFFLINE);
+    say("z/bridge/state", "online");
+    assert_int_equal(info("0x1").reach, LIGHT_REACH_UNKNOWN);
+    say("z/bridge/state", "offline");
     say("z/Lamp/availability", "online"); /* retained, from before */
     assert_int_equal(info("0x1").reach, LIGHT_REACH_OFFLINE);
     say("z/bridge/state", "online");
