@@ -136,7 +136,7 @@ static const char removed_reason[] = "the account was removed";
 static void account_removed(struct oauth *oauth, struct oauth_account *account, int64_t at_ms)
 {
     char name[OAUTH_NAME_MAX + 1];
-    strcpy(name, account->name);
+    memcpy(name, account->name, sizeof name);
     size_t index = (size_t)(account - oauth->accounts);
     memmove(account, account + 1, (oauth->account_count - index - 1) * sizeof *account);
     oauth->account_count--;

@@ -4,6 +4,7 @@
    again while a commit runs joins it and gets the same answer. */
 #include "oauth/oauth_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +32,8 @@ static int judge(struct oauth *oauth, const char *text, enum token_kind kind, st
     if (!oauth->has_key) {
         return ERR_LOST;
     }
-    int unknown = oauth_store_trouble(oauth) != 0 ? oauth_store_trouble(oauth) : ERR_DENIED;
+    int trouble = oauth_store_trouble(oauth);
+    int unknown = trouble != 0 ? trouble : ERR_DENIED;
     struct token token;
     if (token_read(text, &token) != 0 || token.kind != kind ||
         memcmp(token.bridge_id, oauth->bridge_id, sizeof token.bridge_id) != 0) {
@@ -146,7 +148,7 @@ static void answer_pair(struct oauth *oauth, const struct oauth_link *link, cons
     struct oauth_tokens tokens = {.scope = link->scope};
     derive(oauth, link, TOKEN_ACCESS, link->at.generation, issued_ms, tokens.access);
     if (*presented) {
-        strcpy(tokens.refresh, presented);
+        (void)snprintf(tokens.refresh, sizeof tokens.refresh, "%s", presented);
     } else {
         derive(oauth, link, TOKEN_REFRESH, 1, link->at.redeemed_ms, tokens.refresh);
     }

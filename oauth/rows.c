@@ -2,6 +2,7 @@
    link, and none may put back what another has moved. */
 #include "oauth/oauth_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,8 +21,8 @@ static int account_row(void *user, const struct store_row *row)
         log_error("oauth", "the store holds an account that this program cannot have written");
         return ERR_CORRUPT;
     }
-    strcpy(account.name, name);
-    strcpy(account.hash, hash);
+    (void)snprintf(account.name, sizeof account.name, "%s", name);
+    (void)snprintf(account.hash, sizeof account.hash, "%s", hash);
     accounts_put(oauth, &account);
     return 0;
 }

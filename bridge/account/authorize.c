@@ -314,10 +314,8 @@ void account_consent(struct http_exchange *x, void *context)
         page_login(x, p, 400, "", "Please log in first.", 0);
     } else if (p && p->step == STEP_DONE && p->location.len > 0) {
         page_redirect(x, str_z(&p->location));
-    } else if (decision && strcmp(decision, "allow") == 0) {
-        allow(account, p, x);
-    } else if (p && p->step == STEP_ISSUING) {
-        allow(account, p, x); /* it cannot be taken back any more: the answer is the code's */
+    } else if (p && (p->step == STEP_ISSUING || (decision && strcmp(decision, "allow") == 0))) {
+        allow(account, p, x); /* while the code is issued it cannot be taken back: the answer is the code's */
     } else if (decision && strcmp(decision, "deny") == 0) {
         p->step = STEP_DONE;
         pending_location(p->redirect_uri, p->state, p->state_len, "error", "access_denied", &p->location);

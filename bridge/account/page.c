@@ -50,7 +50,7 @@ static const char consent_template[] =
     "<button type=\"submit\" name=\"decision\" value=\"deny\" class=\"quiet\">Do not allow</button>\n"
     "</form>\n</div>\n</main>\n";
 
-#define FILL(out, template, variables) http_fill(out, template, variables, sizeof variables / sizeof variables[0])
+#define FILL(out, template, variables) http_fill(out, template, variables, sizeof(variables) / sizeof((variables)[0]))
 
 static void retry_header(struct http_exchange *x, unsigned retry_after)
 {

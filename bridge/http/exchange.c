@@ -453,6 +453,7 @@ enum MHD_Result exchange_feed(struct http_exchange *x, struct listener *listener
         memcpy(x->method, method, method_len < sizeof x->method ? method_len + 1 : 0);
         return begin(x) ? MHD_YES : send_answer(x);
     }
+    assert(x->connection); /* it calls us */
     if (*len > 0) {
         if (x->body.len + *len > x->route->max_body) {
             x->too_large = true; /* no answer can be sent before the upload has ended: it is swallowed */

@@ -72,7 +72,7 @@ int socket_bind_tcp(struct listener *l, const char *address, struct str *why)
 {
     struct addrinfo *found = find_address(address);
     int on = 1;
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t bound_len = sizeof bound;
     if (!found) {
         str_printf(why, "%s: is no address to listen on", address);

@@ -1,4 +1,5 @@
 /* Commands: folded by light, sent once each, answered once each, all under one deadline. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +151,7 @@ static void finish(struct hub *hub, struct request_id id, int result, enum basis
     struct request *r = &hub->requests[id.slot];
     struct batch *b = r->batch;
     size_t place = r->place;
+    assert(b); /* request_find has seen it in use */
     struct light *light = b->results[place].light;
     request_release(hub, id);
     b->entries[place].request = (struct request_id){0};

@@ -1,9 +1,10 @@
 /* GET /metrics: Prometheus text exposition format 0.0.4. Every series is a row. */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "local/local_internal.h"
 
 struct series {
@@ -18,14 +19,14 @@ static void put(struct str *s, const char *name, const char *type, const char *h
 
 static double resident_bytes(void)
 {
+    struct str text = STR_INIT;
     unsigned long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "re");
-    if (f) {
-        if (fscanf(f, "%*u %lu", &pages) != 1) {
-            pages = 0;
-        }
-        fclose(f);
+    if (file_read("/proc/self/statm", 4096, &text) == 0) {
+        char *resident = NULL; /* the second number */
+        (void)strtoul(str_z(&text), &resident, 10);
+        pages = strtoul(resident, NULL, 10);
     }
+    str_done(&text);
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -200,14 +201,13 @@ static enum device_error add_hue_or_saturation(struct device_order *order, struc
 
 static bool parse_hex(const char *text, struct light_state *next)
 {
-    unsigned r, g, b;
-    char after;
     uint16_t hue, saturation, value;
-    if (strlen(text) != 7 || strspn(text + 1, "0123456789abcdefABCDEF") != 6 ||
-        sscanf(text, "#%2x%2x%2x%c", &r, &g, &b, &after) != 3) {
+    if (strlen(text) != 7 || text[0] != '#' || strspn(text + 1, "0123456789abcdefABCDEF") != 6) {
         return false;
     }
-    color_hs_from_rgb((uint8_t)r, (uint8_t)g, (uint8_t)b, &hue, &saturation, &value);
+    unsigned long rgb = strtoul(text + 1, NULL, 16);
+    color_hs_from_rgb((uint8_t)(rgb >> 16), (uint8_t)(rgb >> 8 & 0xff), (uint8_t)(rgb & 0xff), &hue, &saturation,
+                      &value);
     next->has |= LIGHT_COLOR;
     next->hue = hue;
     next->saturation = saturation;
