@@ -319,6 +319,7 @@ static void unlinked(struct rehearsal *r)
     str_clear(&r->access);
     str_clear(&r->refresh);
     house_done(&r->house);
+    r->tokens = (struct tokens){.life_s = r->tokens.life_s}; /* the bridge has no business with us any more */
     act_end(r, 0);
 }
 

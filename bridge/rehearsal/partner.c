@@ -26,9 +26,9 @@ void partner_basic(struct str *header, const char *id, const char *secret)
     str_add_z(header, "Basic ");
     size_t begin = header->len;
     secrets_base64url(header, plain.data, plain.len);
-    for (size_t i = begin; i < header->len; i++) { /* RFC 4648: section 5's alphabet to section 4's */
-        char *c = &header->data[i];
-        *c = (char)(*c == '-' ? '+' : *c == '_' ? '/' : *c);
+    /* To RFC 4648 section 4's alphabet. Form-encoded text is plain ASCII, in which 63 ('_', '/') never comes out. */
+    for (char *c = header->data + begin; (c = strchr(c, '-')) != NULL;) {
+        *c = '+';
     }
     while ((header->len - begin) % 4 != 0) {
         str_add_char(header, '=');

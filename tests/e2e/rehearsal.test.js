@@ -300,7 +300,7 @@ test("without a keyboard it stays until it is told to end", async (t) => {
 
 /** SchemaConnector behind express, and an OAuth server just large enough. `spoil` changes what it does. */
 async function partner(t, spoil = {}) {
-    const seen = { requests: [], grants: [] };
+    const seen = { requests: [], grants: [], access: "our-access" };
     const lamps = { a: { name: "Desk", level: 10, on: false } };
     const states = (id) => [
         { component: "main", capability: "st.healthCheck", attribute: "healthStatus", value: "online" },
@@ -316,6 +316,9 @@ async function partner(t, spoil = {}) {
             }
         })
         .stateRefreshHandler((token, response, data) => {
+            if (spoil.expires && token === "our-access") {
+                return response.setError("too old", "TOKEN-EXPIRED"); // with status 500, as the library does
+            }
             for (const device of data.devices) {
                 response.addDevice(device.externalDeviceId, states(device.externalDeviceId));
             }
@@ -357,7 +360,8 @@ async function partner(t, spoil = {}) {
     app.post("/oauth/token", (request, response) => {
         assert.equal(request.headers.authorization, `Basic ${Buffer.from(`smartthings:${encodeURIComponent(clientSecret)}`).toString("base64")}`);
         seen.tokens = request.body;
-        response.json({ access_token: "our-access", token_type: "Bearer", expires_in: 3600, refresh_token: "our-refresh" });
+        seen.access = request.body.grant_type === "refresh_token" ? "newer-access" : "our-access";
+        response.json({ access_token: seen.access, token_type: "Bearer", expires_in: 3600, refresh_token: "our-refresh" });
     });
     app.post("/smartthings/schema", (request, response) => {
         seen.requests.push(request.body);
@@ -449,6 +453,16 @@ test("SmartThings' own library understands the simulated SmartThings", async (t)
             { externalDeviceId: "a", commands: [{ component: "main", capability: "st.switchLevel", command: "setLevel", arguments: [40] }] },
         ]);
     });
+});
+
+test("TOKEN-EXPIRED: the token is renewed, and the same asked once more", async (t) => {
+    const cloud = await partner(t, { expires: true });
+    const smartthings = new SmartThings(t, scratch(t), cloud.url);
+    await smartthings.line(/^ready: 1 devices/);
+    assert.deepEqual(smartthings.steps.slice(5), passed(["refresh", "renew", "refresh", "command"]));
+    assert.deepEqual(cloud.seen.tokens, { grant_type: "refresh_token", refresh_token: "our-refresh" });
+    assert.deepEqual(cloud.seen.requests.slice(1).map((r) => r.authentication.token), ["our-access", "newer-access", "newer-access"]);
+    assert.equal((await smartthings.stats())["asked again"], 1);
 });
 
 test("a partner that does it wrong is told so", async (t) => {

@@ -72,21 +72,32 @@ test("without --once it stays, obeys, and ends without a trace", async (t) => {
     assert.deepEqual(running(run.folder), []);
 });
 
-test("the step that fails is named, with the end of its log", async (t) => {
-    const broken = (name, script) => {
-        const folder = scratch(t);
-        mkdirSync(join(folder, "tests"));
-        const programs = { lightbridge, "tests/lightbridge-sim": simulator };
-        for (const [path, target] of Object.entries(programs)) {
-            if (path === name) {
-                writeFileSync(join(folder, path), `#!/bin/sh\n${script(target)}\n`);
-                chmodSync(join(folder, path), 0o755);
-            } else {
-                symlinkSync(target, join(folder, path));
-            }
+/** The folder of programs, with a shell script in the place of one; `script` gets the path of the real one. */
+function instead(t, name, script) {
+    const folder = scratch(t);
+    mkdirSync(join(folder, "tests"));
+    for (const [path, target] of Object.entries({ lightbridge, "tests/lightbridge-sim": simulator })) {
+        if (path === name) {
+            writeFileSync(join(folder, path), `#!/bin/sh\n${script(target)}\n`);
+            chmodSync(join(folder, path), 0o755);
+        } else {
+            symlinkSync(target, join(folder, path));
         }
-        return folder;
-    };
+    }
+    return folder;
+}
+
+test("a port that was taken in the meantime is another one at the next try", async (t) => {
+    const bin = instead(t, "lightbridge", (real) => `[ $1 = run ] && mkdir "$0.once" 2>/dev/null && { echo address in use; exit 1; }; exec ${real} "$@"`);
+    const run = start(t, ["--once"], { bin });
+    await run.ended;
+    assert.equal(run.code, 0, run.out + run.err);
+    assert.deepEqual(readdirSync(bin).filter((n) => n.endsWith(".once")), ["lightbridge.once"]);
+    assert.deepEqual(stepsOf(run.out), steps);
+});
+
+test("the step that fails is named, with the end of its log", async (t) => {
+    const broken = (name, script) => instead(t, name, script);
     for (const [step, said, bin] of [
         ["lamps", /no lamps today/, broken("tests/lightbridge-sim", (sim) => `[ $1 = smartthings ] && exec ${sim} "$@"; echo no lamps today; exit 1`)],
         ["bridge", /no bridge today/, broken("lightbridge", (real) => `[ $1 != run ] && exec ${real} "$@"; echo no bridge today; exit 1`)],
