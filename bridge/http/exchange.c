@@ -122,8 +122,7 @@ static void wake(struct http_exchange *x)
     stop_waiting(x);
     if (x->suspended) {
         x->suspended = false;
-        x->http->dirty = true;
-        MHD_resume_connection(x->connection);
+        server_resume(x->http, x->connection);
     }
 }
 

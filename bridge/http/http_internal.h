@@ -27,6 +27,7 @@ struct server {
     struct watch *watch;
     struct timer *timer;
     bool draining;
+    bool dirty; /* a connection was resumed: libmicrohttpd must be run before the loop sleeps */
     struct str certificate, key;
 };
 
@@ -64,7 +65,7 @@ struct http {
     struct tick *tick; /* while there are connections */
     struct timer *deadline;
     struct defer *reload;
-    bool dirty; /* a connection was resumed: libmicrohttpd must be run before the loop sleeps */
+    bool dirty; /* a server is */
     struct peer *peers;
     struct http_exchange *first, *last; /* waiting for their answers, by deadline */
     struct http_stats stats;
@@ -114,6 +115,7 @@ int socket_bind_unix(struct listener *l, const char *path, struct str *why);
 int socket_bind_tcp(struct listener *l, const char *address, struct str *why);
 
 /* listener.c */
+void server_resume(struct http *http, struct MHD_Connection *connection); /* it was suspended */
 void server_run_dirty(void *user);
 
 #endif

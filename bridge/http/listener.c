@@ -65,14 +65,30 @@ static void server_free(struct server *s)
     free(s);
 }
 
-/* After a resume the epoll descriptor does not become readable: the daemons must be run before the loop sleeps. */
+static struct peer *peer_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+/* After a resume the epoll descriptor does not become readable: the daemon must be run before the loop sleeps. */
+void server_resume(struct http *http, struct MHD_Connection *connection)
+{
+    peer_of(connection)->server->dirty = true;
+    http->dirty = true;
+    MHD_resume_connection(connection);
+}
+
 void server_run_dirty(void *user)
 {
     struct http *http = user;
     while (http->dirty) {
         http->dirty = false;
         for (struct server *s = http->servers; s; s = s->next) {
-            run(s);
+            if (s->dirty) {
+                s->dirty = false;
+                run(s);
+            }
         }
     }
 }
@@ -160,12 +176,6 @@ static void connection_changed(void *cls, struct MHD_Connection *connection, voi
         http->tick = NULL;
         defer_call(http->reload); /* servers that only drain can be stopped now */
     }
-}
-
-static struct peer *peer_of(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
 }
 
 /* ---- libmicrohttpd's callbacks ---- */
