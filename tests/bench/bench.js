@@ -4,7 +4,8 @@ import { spawnSync } from "node:child_process";
 import { median, print } from "./table.js";
 import { Bridge, Peer, lamps } from "./systems.js";
 
-const quick = process.argv.includes("--quick");
+const options = process.argv.slice(2);
+const quick = options.includes("--quick");
 const plan = quick
     ? { runs: 3, seconds: 0.8, warmUp: 0.3, reports: 50_000, idle: 4, starts: 3, rate: 500 }
     : { runs: 7, seconds: 3, warmUp: 0.5, reports: 200_000, idle: 10, starts: 9, rate: 500 };
@@ -128,7 +129,7 @@ const word = (command, ...args) => (spawnSync(command, args, { encoding: "utf8" 
 console.log(
     `${cpus().length} x ${cpus()[0].model.trim()}, Linux ${release()}, load ${loadavg()[0].toFixed(1)}; ` +
         `peer: Node ${process.versions.node}; ${word("mosquitto", "-h")}; ` +
-        `medians of ${plan.runs} runs (least-most)${quick ? "; --quick" : ""}\n`,
+        `medians of ${plan.runs} runs (least-most)${options.map((o) => `; ${o}`).join("")}\n`,
 );
 try {
     await main();
