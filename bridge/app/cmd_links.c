@@ -49,8 +49,7 @@ static void print_line(const struct json *link)
     printf("%s  ", text_of(link, "id"));
     print_cell(text_of(link, "account"), 16);
     print_cell(text_of(link, "client_name"), 14);
-    print_cell(!alive ? "ended" : time_of(link, "redeemed_at") == 0 ? "never finished" : "linked", 15);
-    printf("\n    ");
+    printf("%s\n    ", !alive ? "ended" : time_of(link, "redeemed_at") == 0 ? "never finished" : "linked");
     if (alive) {
         printf("callbacks: %s\n", callback_says(text_of(callback, "state")));
     } else {
@@ -73,19 +72,25 @@ static const struct {
     {"delivered_at", "last change delivered"}, {"error_at", "last callback error"},
 };
 
+/* What has not happened is not told. */
+static void print_instant(const char *says, int64_t wall_ms)
+{
+    if (wall_ms != 0) {
+        printf("  %-24s ", says);
+        print_time(wall_ms);
+        printf("\n");
+    }
+}
+
 static void print_whole(const struct json *link)
 {
     const struct json *callback = json_get(link, "callback");
     print_line(link);
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
-        printf("  %-24s ", times[i].says);
-        print_time(time_of(link, times[i].key));
-        printf("\n");
+        print_instant(times[i].says, time_of(link, times[i].key));
     }
     for (size_t i = 0; callback && i < sizeof callback_times / sizeof callback_times[0]; i++) {
-        printf("  %-24s ", callback_times[i].says);
-        print_time(time_of(callback, callback_times[i].key));
-        printf("\n");
+        print_instant(callback_times[i].says, time_of(callback, callback_times[i].key));
     }
     if (*text_of(callback, "last_error")) {
         printf("  %-24s ", "it said");

@@ -255,6 +255,60 @@ static void stopping_answers_everybody(void **state)
     assert_int_equal(house.fake.detached, house.fake.attached);
 }
 
+/* What a command implies, and what a lamp can take: the driver never has to ask itself. */
+static void resolved_and_in_range(void **state)
+{
+    static const struct {
+        uint32_t can;
+        struct light_state asked, sent;
+    } rows[] = {
+        {FULL_CAN, {.has = LIGHT_LEVEL, .level = 1}, {.has = LIGHT_ON | LIGHT_LEVEL, .on = true, .level = 1}},
+        {FULL_CAN, {.has = LIGHT_LEVEL}, {.has = LIGHT_ON}},
+        {FULL_CAN, {.has = LIGHT_ON | LIGHT_LEVEL, .level = 5}, {.has = LIGHT_ON}},
+        {FULL_CAN, {.has = LIGHT_KELVIN, .kelvin = 1000}, {.has = LIGHT_KELVIN, .kelvin = 2000}},
+        {FULL_CAN, {.has = LIGHT_KELVIN, .kelvin = 9000}, {.has = LIGHT_KELVIN, .kelvin = 6500}},
+        {LIGHT_LEVEL, {.has = LIGHT_ON}, {.has = LIGHT_LEVEL}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        (void)driver_announce(house.fake.driver,
+                              &(struct driver_announcement){
+                                  .address = "r", .name = "R", .profile = {rows[i].can, 2000, 6500, LIGHT_KIND_LIGHT}});
+        struct hub_command c = command("R", rows[i].asked);
+        size_t before = house.fake.applied;
+        hub_apply(house.hub, &c, 1, NULL, NULL);
+        assert_int_equal(house.fake.applied, before + 1);
+        const struct light_state *sent = &house.fake.log[before].patch;
+        assert_int_equal(sent->has & ~(uint32_t)LIGHT_MODE, rows[i].sent.has);
+        assert_int_equal(sent->on, rows[i].sent.on);
+        assert_int_equal(sent->has & LIGHT_LEVEL ? sent->level : 0, rows[i].sent.level);
+        assert_int_equal(sent->has & LIGHT_KELVIN ? sent->kelvin : 0, rows[i].sent.kelvin);
+    }
+}
+
+static void count_busy(void *user, const struct hub_result *results, size_t count)
+{
+    assert_int_equal(count, 1);
+    *(unsigned *)user += results[0].result == ERR_BUSY;
+}
+
+static void no_more_than_the_table_holds(void **state)
+{
+    enum { TABLE = 65536, OVER = 3 };
+    unsigned busy = 0;
+    struct hub_command c = command("Kitchen", fake_on);
+    (void)state;
+    for (int i = 0; i < TABLE + OVER; i++) {
+        hub_apply(house.hub, &c, 1, count_busy, &busy);
+    }
+    house_turn(&house, 1);
+    assert_int_equal(busy, OVER);
+    assert_int_equal(house.fake.applied, TABLE);
+    house_close(&house); /* and each of them is answered */
+    assert_int_equal(house.fake.cancelled, TABLE);
+    assert_int_equal(busy, OVER);
+}
+
 static void many_at_once(void **state)
 {
     enum { MANY = 200 };
@@ -290,6 +344,8 @@ int main(void)
         CASE(offline_without_availability),
         CASE(withdrawn_under_way),
         CASE(stopping_answers_everybody),
+        CASE(resolved_and_in_range),
+        CASE(no_more_than_the_table_holds),
         CASE(many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
