@@ -9,13 +9,20 @@ import { clientSecret, startBridge } from "./harness.js";
 const redirectUri = "https://c2c-eu.smartthings.com/oauth/callback";
 const regions = ["us", "eu", "ap"].map((r) => `https://c2c-${r}.smartthings.com/oauth/callback`);
 
-function simple(bridge, method, secret = clientSecret) {
+function simple(bridge, options, secret = clientSecret) {
     return new AuthorizationCode({
         client: { id: "smartthings", secret },
         auth: { tokenHost: bridge.publicUrl, tokenPath: "/oauth/token", authorizePath: "/oauth/authorize" },
-        options: { authorizationMethod: method },
+        options,
     });
 }
+
+// How clients send their secret: in the form, in the header encoded as RFC 6749 2.3.1 asks, and in the header as it is.
+const manners = [
+    ["in the body", { authorizationMethod: "body" }],
+    ["in the header, encoded", { authorizationMethod: "header", credentialsEncodingMode: "strict" }],
+    ["in the header, as it is", { authorizationMethod: "header", credentialsEncodingMode: "loose" }],
+];
 
 async function codeFor(bridge, url) {
     const page = await new Browser().consent(url);
@@ -27,10 +34,10 @@ test("oauth", async (t) => {
     const bridge = await startBridge(t, { extra: { virtual: { lights: 1 } } });
     const cloud = new Cloud(bridge);
 
-    for (const method of ["header", "body"]) {
+    for (const [manner, options] of manners) {
         for (const redirect_uri of regions) {
-            await t.test(`simple-oauth2 links and refreshes with its secret in the ${method}, ${new URL(redirect_uri).host}`, async () => {
-                const client = simple(bridge, method);
+            await t.test(`simple-oauth2 links and refreshes with its secret ${manner}, ${new URL(redirect_uri).host}`, async () => {
+                const client = simple(bridge, options);
                 const target = await codeFor(bridge, client.authorizeURL({ redirect_uri, scope: "devices", state: "a b+c" }));
                 assert.equal(target.origin + target.pathname, redirect_uri);
                 assert.equal(target.searchParams.get("state"), "a b+c");
@@ -41,11 +48,33 @@ test("oauth", async (t) => {
                 assert.ok(again.token.access_token);
                 // a confidential client's refresh token does not rotate: a lost answer loses nothing
                 assert.equal(again.token.refresh_token, token.token.refresh_token);
-                cloud.tokens = again.token;
-                assert.equal((await cloud.discover()).devices.length, 1);
+                assert.notEqual(again.token.access_token, token.token.access_token);
+                for (const tokens of [token.token, again.token]) {
+                    cloud.tokens = tokens;
+                    assert.equal((await cloud.discover()).devices.length, 1);
+                }
             });
         }
+        await t.test(`simple-oauth2 with a wrong secret ${manner}: 401, and the code is as good as before`, async () => {
+            const client = simple(bridge, options);
+            const target = await codeFor(bridge, client.authorizeURL({ redirect_uri: redirectUri, scope: "devices", state: "s" }));
+            const asked = { code: target.searchParams.get("code"), redirect_uri: redirectUri };
+            await assert.rejects(simple(bridge, options, "wrong").getToken(asked), (e) => e.output.statusCode === 401);
+            assert.ok((await client.getToken(asked)).token.access_token);
+        });
     }
+
+    await t.test("twenty refreshes at once, and one again whose answer was lost, give one access token", async () => {
+        await cloud.link();
+        const fields = { grant_type: "refresh_token", refresh_token: cloud.tokens.refresh_token };
+        const answers = await Promise.all(Array.from({ length: 20 }, () => cloud.token(fields)));
+        answers.push(await cloud.token(fields));
+        assert.equal(new Set(answers.map((a) => a.access_token)).size, 1);
+        assert.equal(new Set(answers.map((a) => a.refresh_token)).size, 1);
+        assert.equal(answers[0].refresh_token, cloud.tokens.refresh_token);
+        cloud.tokens = answers[20];
+        assert.equal((await cloud.discover()).devices.length, 1);
+    });
 
     await t.test("oauth4webapi links and refreshes, with Basic and with the form", async () => {
         const server = {
@@ -62,13 +91,36 @@ test("oauth", async (t) => {
             const response = await oauth.authorizationCodeGrantRequest(server, client, authenticate, parameters, redirectUri, oauth.nopkce, insecure);
             const tokens = await oauth.processAuthorizationCodeResponse(server, client, response);
             assert.equal(tokens.token_type, "bearer");
-            const refreshed = await oauth.processRefreshTokenResponse(
-                server,
-                client,
-                await oauth.refreshTokenGrantRequest(server, client, authenticate, tokens.refresh_token, insecure),
+            assert.equal(tokens.expires_in, 86400);
+            assert.equal(tokens.scope, "devices");
+            const first = await oauth.refreshTokenGrantRequest(server, client, authenticate, tokens.refresh_token, insecure);
+            assert.match(first.headers.get("cache-control"), /no-store/);
+            const refreshed = await oauth.processRefreshTokenResponse(server, client, first);
+            assert.equal(refreshed.refresh_token, tokens.refresh_token);
+            cloud.tokens = refreshed;
+            assert.equal((await cloud.discover()).devices.length, 1);
+            // a code that has been used, presented again by somebody who has it and the secret
+            const again = await oauth.authorizationCodeGrantRequest(server, client, authenticate, parameters, redirectUri, oauth.nopkce, insecure);
+            await assert.rejects(
+                oauth.processAuthorizationCodeResponse(server, client, again),
+                (e) => e instanceof oauth.ResponseBodyError && e.status === 400 && e.error === "invalid_grant",
             );
-            assert.ok(refreshed.access_token);
+            assert.equal((await cloud.discover()).globalError.errorEnum, "INTEGRATION-DELETED");
         }
+    });
+
+    await t.test("oauth4webapi understands what comes back to the redirect_uri, and is not fooled by another state", async () => {
+        const server = { issuer: bridge.publicUrl };
+        const client = { client_id: "smartthings" };
+        const denied = await new Browser().consent(cloud.authorizeUrl("mine"), { allow: false });
+        const back = new URL(denied.headers.get("location"));
+        assert.throws(
+            () => oauth.validateAuthResponse(server, client, back, "mine"),
+            (e) => e instanceof oauth.AuthorizationResponseError && e.error === "access_denied",
+        );
+        const good = await codeFor(bridge, cloud.authorizeUrl("mine"));
+        assert.throws(() => oauth.validateAuthResponse(server, client, good, "another"), oauth.OperationProcessingError);
+        assert.equal(oauth.validateAuthResponse(server, client, good, "mine").get("code"), good.searchParams.get("code"));
     });
 
     await t.test("oauth4webapi understands the refusals", async () => {
