@@ -51,7 +51,7 @@ void url_copy_query_value(struct str *s, const char *raw, size_t len)
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)raw[i];
         bool escape = c == '%' && i + 2 < len && hex_value(raw[i + 1]) >= 0 && hex_value(raw[i + 2]) >= 0;
-        if (escape || is_unreserved(c) || (c != 0 && c != '&' && strchr("!$'()*+,;=:@/?", c))) {
+        if (escape || is_unreserved(c) || (c != 0 && strchr("!$'()*+,;=:@/?", c))) {
             str_add_char(s, (char)c);
         } else {
             add_escaped(s, c);

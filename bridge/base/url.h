@@ -11,10 +11,10 @@
 /* Percent-encodes everything but RFC 3986's unreserved characters: good in a query or a form. */
 void url_encode(struct str *s, const char *bytes, size_t len);
 
-/* Copies raw query bytes verbatim where they are legal in a URI's query (RFC 3986 3.4: unreserved,
-   pct-encoded, sub-delims without & = handled by the caller, ':' '@' '/' '?'), percent-encodes the others (space,
-   quotes, non-ASCII, broken %-escapes' '%', '#', controls). This is how `state` goes back: what the
-   client's decoder saw first is what it sees again. */
+/* Copies the raw bytes of a query's value: verbatim where they are legal in a value (RFC 3986 3.4: unreserved,
+   percent-encoded, sub-delims but &, ':' '@' '/' '?'), percent-encoded where not (space, double quotes, non-ASCII, the
+   '%' of a broken escape, '&', '#', controls). This is how `state` goes back: what the client's decoder saw first is
+   what it sees again. */
 void url_copy_query_value(struct str *s, const char *raw, size_t len);
 
 /* Form or query decoding ('+' is a space when `plus`). ERR_INVALID: broken escape, NUL byte. */

@@ -1,4 +1,5 @@
-/* Whatever json_parse takes: its copy is taken too, and the copy of the copy is the copy. */
+/* Whatever json_parse takes: its copy is taken too, the copy of the copy is the copy, and walking it without a tree
+   sees the same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,25 @@ static size_t walk(const struct json *v, size_t depth)
     return count;
 }
 
+/* The walk without a tree sees what the tree has. */
+static void compare_walk(const char *bytes, size_t len, const struct json *root)
+{
+    struct json_walk walk;
+    struct json_bytes key, value;
+    const struct json *member = json_first(root);
+    bool object = json_walk_init(&walk, bytes, len, len, NULL) == 0;
+    demand(object == json_is_object(root));
+    while (object && json_walk_next(&walk, &key, &value)) {
+        double a = 0, b = 0;
+        demand(member && key.at >= bytes && value.at + value.len <= bytes + len);
+        demand((json_number(member, &a) == 0) == (json_bytes_number(&value, &b) == 0) && a == b);
+        demand(memchr(key.at, '\\', key.len) ||
+               (key.len == strlen(json_key(member)) && memcmp(key.at, json_key(member), key.len) == 0));
+        member = json_next(member);
+    }
+    demand(!object || !member);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct json *root = NULL, *again = NULL;
@@ -49,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     size_t count = walk(root, 1);
+    compare_walk((const char *)data, size, root);
     json_copy(&copy, root);
     demand(json_parse(copy.data, copy.len, copy.len, &again, NULL) == 0);
     demand(walk(again, 1) == count);
