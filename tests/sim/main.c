@@ -9,7 +9,7 @@
 static const struct subcommand subcommands[] = {
     {"zigbee2mqtt", "[--broker URL] [--lamps N] [--seed S] [...]", "plays Zigbee2MQTT in front of any number of lamps",
      subcommand_zigbee2mqtt},
-    {"smartthings", "--account NAME --password-file FILE --client-secret-file FILE [--bridge URL] [...]",
+    {"smartthings", "--account NAME --password-file FILE [...]",
      "plays SmartThings against a bridge: links, asks, commands, is told", subcommand_smartthings},
 };
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])

@@ -12,14 +12,13 @@
 /* ---- faults ---- */
 
 static const struct {
-    const char *name;
+    const char *name, *argument; /* argument: what stands behind the colon; NULL: nothing */
     enum rehearsal_fault fault;
-    const char *argument; /* what stands behind the colon; NULL: nothing */
     uint32_t usual, min, max;
 } faults[] = {
-    {"refuse", REHEARSAL_REFUSE, NULL, 0, 0, 0},       {"rate-limit", REHEARSAL_RATE_LIMIT, "seconds", 5, 1, 86400},
-    {"fail", REHEARSAL_FAIL, "status", 500, 500, 599}, {"hang", REHEARSAL_HANG, "seconds", 20, 1, 3600},
-    {"lose", REHEARSAL_LOSE, NULL, 0, 0, 0},
+    {"refuse", NULL, REHEARSAL_REFUSE, 0, 0, 0},       {"rate-limit", "seconds", REHEARSAL_RATE_LIMIT, 5, 1, 86400},
+    {"fail", "status", REHEARSAL_FAIL, 500, 500, 599}, {"hang", "seconds", REHEARSAL_HANG, 20, 1, 3600},
+    {"lose", NULL, REHEARSAL_LOSE, 0, 0, 0},
 };
 #define FAULT_COUNT (sizeof faults / sizeof faults[0])
 
@@ -132,11 +131,10 @@ static bool take_values(char *text, int count, double *values)
 static enum words_result command(struct rehearsal *r, const char *verb, char *rest, rehearsal_done_fn *done, void *user,
                                  struct str *say)
 {
-    static const char *const shapes[] = {"NAME", "NAME NUMBER", "NAME HUE SATURATION"};
     double values[2] = {0};
     int count = rehearsal_verb_values(verb);
     if (!take_values(rest, count, values)) {
-        str_printf(say, "%s takes %s", verb, shapes[count]);
+        str_printf(say, "%s takes NAME%s", verb, count == 0 ? "" : count == 1 ? " NUMBER" : " HUE SATURATION");
         return WORDS_OVER;
     }
     const struct rehearsal_device *device = rehearsal_device_find(r, rest);

@@ -131,8 +131,8 @@ static const char *const other_rows[] = {
     "\"interview_completed\":true,\"interview_state\":\"SUCCESSFUL\",\"manufacturer\":\"IKEA of "
     "Sweden\",\"endpoints\":{}",
     /* one that never got through its interview */
-    "\"type\":\"Unknown\",\"network_address\":40005,\"supported\":false,\"disabled\":false,\"interviewing\":false,"
-    "\"interview_completed\":false,\"interview_state\":\"FAILED\",\"endpoints\":{}",
+    ("\"type\":\"Unknown\",\"network_address\":40005,\"supported\":false,\"disabled\":false,\"interviewing\":false,"
+     "\"interview_completed\":false,\"interview_state\":\"FAILED\",\"endpoints\":{}"),
 };
 
 static void put_others(struct zigbee *z, struct json_out *j)
