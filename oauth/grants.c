@@ -172,6 +172,11 @@ static void grant_written(struct job *job, int result)
     struct oauth *oauth = job->oauth;
     struct oauth_link *link = write->link;
     *(write->redeem ? &link->redeeming : &link->refreshing) = NULL;
+    if (!write->redeem && result == ERR_FULL) {
+        /* A full disk is no reason to refuse: refreshed tokens are derived, and a store that is behind them is moved
+           forward by the first one that is used (rules_forward). A code's first use must be durable. */
+        result = 0;
+    }
     if (result == 0 && !oauth_link_alive(link)) {
         result = ERR_ENDED;
     } else if (result == 0 && write->redeem) {

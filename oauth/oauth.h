@@ -107,8 +107,8 @@ typedef void oauth_tokens_fn(void *user, int result, const struct oauth_tokens *
    the same pair again. */
 void oauth_redeem(struct oauth *oauth, const struct oauth_client *client, const char *code, const char *redirect_uri,
                   const char *verifier, oauth_tokens_fn *done, void *user);
-/* Every authentic refresh token of a living link is honoured; the answer repeats it. ERR_DENIED, ERR_ENDED, or the
- * store's. */
+/* Every authentic refresh token of a living link is honoured, also while the disk is full; the answer repeats it.
+   ERR_DENIED, ERR_ENDED, or the store's. */
 void oauth_refresh(struct oauth *oauth, const struct oauth_client *client, const char *refresh_token,
                    oauth_tokens_fn *done, void *user);
 

@@ -53,6 +53,7 @@ export async function startTraced(t, { place, env = {}, ...options } = {}) {
         place,
         args: options.args,
         expected: options.expected,
+        unwell: options.unwell,
         env: { LD_PRELOAD: shim, LB_TRACE: traceFile, LB_REFUSE: refuseFile, ...env },
     });
     return Object.assign(bridge, {

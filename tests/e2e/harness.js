@@ -296,7 +296,10 @@ export async function installation(
     return place;
 }
 
-/** The daemon in an installation. Options as installation(), or {place} of one that exists. */
+/**
+ * The daemon in an installation. Options as installation(), or {place} of one that exists; `unwell`: it is to say on
+ * /healthz that it is not well.
+ */
 export async function startBridge(t, options = {}) {
     const place = options.place ?? (await installation(t, options));
     const words = [...(options.wrap ?? wrap), place.program, "run", "--config", place.file, ...(options.args ?? [])];
@@ -308,7 +311,8 @@ export async function startBridge(t, options = {}) {
         "lightbridge to answer /healthz",
         async () => {
             const answer = await fetch(`${place.publicUrl}/healthz`, { signal: AbortSignal.timeout(5000 * patience) });
-            return answer.ok && (await answer.json()).status === "ok";
+            const { status, error } = await answer.json();
+            return options.unwell ? answer.status === 503 && error === "unwell" : answer.ok && status === "ok";
         },
         20,
     );
