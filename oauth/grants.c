@@ -117,7 +117,7 @@ void oauth_issue_code(struct oauth *oauth, const struct oauth_client *client, co
     write->job.done = code_written;
     write->done = done;
     write->user = user;
-    rows_add_link(batch, link, salt);
+    rows_add_link(batch, oauth, link, salt);
     secrets_wipe(salt, sizeof salt);
     oauth_submit(oauth, &write->job, batch);
 }

@@ -122,7 +122,8 @@ void rows_set_password(struct store_batch *batch, const char *name, const char *
 /* Ends the account's links too. */
 void rows_remove_account(struct store_batch *batch, const char *name, int64_t at_ms, const char *reason);
 /* Writes nothing where the account is gone. */
-void rows_add_link(struct store_batch *batch, const struct oauth_link *link, const uint8_t salt[TOKEN_SALT_SIZE]);
+void rows_add_link(struct store_batch *batch, const struct oauth *oauth, const struct oauth_link *link,
+                   const uint8_t salt[TOKEN_SALT_SIZE]);
 void rows_forget_link(struct store_batch *batch, const struct oauth_link *link);
 void rows_redeem(struct store_batch *batch, const struct oauth_link *link, uint32_t generation, int64_t at_ms);
 void rows_refresh(struct store_batch *batch, const struct oauth_link *link, uint32_t generation, int64_t at_ms,

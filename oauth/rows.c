@@ -10,6 +10,37 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define SEAL_SIZE 16
+
+/* Over what never changes in a row. A bit that rots in the salt or an id would turn the link's tokens into strangers',
+   and those are refused for good: with the seal it is a damaged store instead, which refuses nobody. */
+static void seal_of(const struct oauth *oauth, const struct oauth_link *link, const uint8_t salt[TOKEN_SALT_SIZE],
+                    uint8_t ret_seal[SEAL_SIZE])
+{
+    static const char use[] = "lightbridge link row 1";
+    const char *const texts[] = {link->account, link->client_id, link->redirect_uri, link->scope};
+    struct str input = STR_INIT;
+    str_add(&input, use, sizeof use);
+    str_add(&input, link->id, sizeof link->id);
+    str_add(&input, salt, TOKEN_SALT_SIZE);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        str_add(&input, texts[i], strlen(texts[i]) + 1);
+    }
+    secrets_tag(ret_seal, SEAL_SIZE, input.data, input.len, oauth->key, sizeof oauth->key);
+    secrets_wipe(input.data, input.len);
+    str_done(&input);
+}
+
+static bool seal_holds(const struct oauth *oauth, const struct oauth_link *link, const uint8_t *salt,
+                       const struct store_row *row, int column)
+{
+    uint8_t seal[SEAL_SIZE];
+    size_t len = 0;
+    const uint8_t *stored = store_row_blob(row, column, &len);
+    seal_of(oauth, link, salt, seal);
+    return stored && len == sizeof seal && secrets_equal(stored, seal, sizeof seal);
+}
+
 static int account_row(void *user, const struct store_row *row)
 {
     struct oauth *oauth = user;
@@ -49,6 +80,11 @@ static int link_row(void *user, const struct store_row *row)
     link->redirect_uri = mem_text(redirect_uri);
     link->scope = mem_text(scope);
     link->end_reason = mem_text(store_row_text(row, 12));
+    if (!ended_ms && oauth->has_key && !seal_holds(oauth, link, salt, row, 13)) {
+        log_error("oauth", "the store holds a link that has been damaged");
+        links_free(link);
+        return ERR_CORRUPT;
+    }
     link->at = (struct rules_link){
         .generation = (uint32_t)generation,
         .created_ms = store_row_int(row, 7),
@@ -65,10 +101,11 @@ int rows_load(struct oauth *oauth)
 {
     int result = store_read(oauth->store, "SELECT name, password, created_at FROM accounts", account_row, oauth, "");
     if (result == 0) {
-        result = store_read(oauth->store,
-                            "SELECT id, account, client_id, redirect_uri, scope, salt, generation, created_at,"
-                            " code_used_at, token_seen_at, refreshed_at, ended_at, end_reason FROM links ORDER BY id",
-                            link_row, oauth, "");
+        result =
+            store_read(oauth->store,
+                       "SELECT id, account, client_id, redirect_uri, scope, salt, generation, created_at,"
+                       " code_used_at, token_seen_at, refreshed_at, ended_at, end_reason, seal FROM links ORDER BY id",
+                       link_row, oauth, "");
     }
     if (result != 0) { /* half a table would turn what is missing into a refusal */
         oauth->account_count = 0;
@@ -98,13 +135,17 @@ void rows_remove_account(struct store_batch *batch, const char *name, int64_t at
     store_batch_add(batch, "DELETE FROM accounts WHERE name = ?1", "t", name);
 }
 
-void rows_add_link(struct store_batch *batch, const struct oauth_link *link, const uint8_t salt[TOKEN_SALT_SIZE])
+void rows_add_link(struct store_batch *batch, const struct oauth *oauth, const struct oauth_link *link,
+                   const uint8_t salt[TOKEN_SALT_SIZE])
 {
-    store_batch_add(batch,
-                    "INSERT INTO links (id, account, client_id, redirect_uri, scope, salt, generation, created_at)"
-                    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, 0, ?7 WHERE EXISTS (SELECT 1 FROM accounts WHERE name = ?2)",
-                    "bttttbi", link->id, sizeof link->id, link->account, link->client_id, link->redirect_uri,
-                    link->scope, salt, (size_t)TOKEN_SALT_SIZE, link->at.created_ms);
+    uint8_t seal[SEAL_SIZE];
+    seal_of(oauth, link, salt, seal);
+    store_batch_add(
+        batch,
+        "INSERT INTO links (id, account, client_id, redirect_uri, scope, salt, seal, generation,"
+        " created_at) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?8, 0, ?7 WHERE EXISTS (SELECT 1 FROM accounts WHERE name = ?2)",
+        "bttttbib", link->id, sizeof link->id, link->account, link->client_id, link->redirect_uri, link->scope, salt,
+        (size_t)TOKEN_SALT_SIZE, link->at.created_ms, seal, sizeof seal);
 }
 
 void rows_forget_link(struct store_batch *batch, const struct oauth_link *link)

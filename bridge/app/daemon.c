@@ -62,7 +62,12 @@ static const char *trouble(void *user)
 {
     struct daemon *d = user;
     /* Lost at the start stays so until a restart; a full disk comes and goes. */
-    return d->in.has_key ? store_trouble(d->in.store) : str_z(&d->in.trouble);
+    const char *said = d->in.has_key ? store_trouble(d->in.store) : str_z(&d->in.trouble);
+    if (*said || !d->oauth || oauth_trouble(d->oauth) == 0) {
+        return said;
+    }
+    return "accounts or links are damaged in the store and were left untouched: bring back a backup with 'lightbridge "
+           "restore', or give them up with 'lightbridge store reset'";
 }
 
 static void tell_store(void *user, const char **ret_health, const char **ret_trouble, bool *ret_key)

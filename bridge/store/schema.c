@@ -18,10 +18,11 @@ static const char *const migrations[] = {
     "  id TEXT PRIMARY KEY, name TEXT, secret_hash BLOB, redirect_uris TEXT NOT NULL, scopes TEXT NOT NULL,"
     "  flags INTEGER NOT NULL, created_at INTEGER NOT NULL) WITHOUT ROWID;"
 
-    /* salt is zeroblob(0) once ended */
+    /* salt is zeroblob(0) once ended; seal: a keyed hash over what never changes, so that rot shows */
     "CREATE TABLE links ("
     "  id BLOB PRIMARY KEY, account TEXT NOT NULL, client_id TEXT NOT NULL, redirect_uri TEXT NOT NULL,"
-    "  scope TEXT NOT NULL, salt BLOB NOT NULL, generation INTEGER NOT NULL, created_at INTEGER NOT NULL,"
+    "  scope TEXT NOT NULL, salt BLOB NOT NULL, seal BLOB NOT NULL, generation INTEGER NOT NULL, created_at INTEGER "
+    "NOT NULL,"
     "  code_challenge TEXT, code_used_at INTEGER, token_seen_at INTEGER, refreshed_at INTEGER,"
     "  ended_at INTEGER, end_reason TEXT) WITHOUT ROWID;"
 
