@@ -29,6 +29,7 @@ int hub_new(struct loop *loop, struct store *store, struct fetch *fetch, const s
     set_default(&hub->config.deadline_ms, HUB_DEADLINE_MS);
     set_default(&hub->config.save_ms, HUB_SAVE_MS);
     set_default(&hub->config.retry_ms, HUB_RETRY_MS);
+    set_default(&hub->config.unserved_ms, HUB_UNSERVED_MS);
     memcpy(hub->bridge_id, config->bridge_id, sizeof hub->bridge_id);
     hub->config.bridge_id = hub->bridge_id;
     secrets_hex(&text, hub->bridge_id, sizeof hub->bridge_id);
@@ -37,6 +38,7 @@ int hub_new(struct loop *loop, struct store *store, struct fetch *fetch, const s
     hub->deadline = timer_new(loop, command_deadline, hub);
     hub->holds = timer_new(loop, event_holds_due, hub);
     hub->save = timer_new(loop, keep_due, hub);
+    hub->unserved = timer_new(loop, registry_unserved_due, hub);
     hub->deliver = defer_new(loop, event_deliver, hub);
     hub->save_now = defer_new(loop, keep_rows_due, hub);
     hub->lifeline = mem_alloc(sizeof *hub->lifeline);
@@ -46,6 +48,9 @@ int hub_new(struct loop *loop, struct store *store, struct fetch *fetch, const s
         log_warn("hub",
                  "the lights could not be read from the store (%s): their names, rooms and last states are unknown",
                  store_trouble(store));
+    }
+    if (hub->light_count > 0) {
+        timer_start(hub->unserved, hub->config.unserved_ms);
     }
     *ret_hub = hub;
     return 0;
@@ -90,6 +95,7 @@ void hub_free(struct hub *hub)
     timer_free(hub->deadline);
     timer_free(hub->holds);
     timer_free(hub->save);
+    timer_free(hub->unserved);
     defer_free(hub->deliver);
     defer_free(hub->save_now);
     while (hub->listeners) {

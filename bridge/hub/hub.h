@@ -21,6 +21,7 @@ struct light; /* opaque; valid until the hub is freed (a removed light stays as 
 #define HUB_DEADLINE_MS 3000u
 #define HUB_SAVE_MS 5000u /* so that a fading lamp is one write */
 #define HUB_RETRY_MS 30000u
+#define HUB_UNSERVED_MS 30000u
 
 struct hub_config {
     bool expose_switches, expose_groups;
@@ -29,6 +30,9 @@ struct hub_config {
     /* How long last states wait for the store, and a write that failed for its next try. 0: HUB_SAVE_MS, HUB_RETRY_MS.
      */
     uint32_t save_ms, retry_ms;
+    /* How long after the start a stored light may stay without a driver before it counts as offline: a broker that is
+       there has listed its lamps by then. 0: HUB_UNSERVED_MS. */
+    uint32_t unserved_ms;
 };
 
 /* Loads the lights from the store (which may be unwell: then it starts empty and keeps nothing). */

@@ -112,7 +112,7 @@ struct hub {
     uint32_t request_count, free_request; /* free list, index + 1 */
     struct batch *first_batch, *last_batch, *first_ready, *last_ready;
     uint64_t batch_serial;
-    struct timer *deadline, *holds, *save;
+    struct timer *deadline, *holds, *save, *unserved;
     struct light *first_event, *last_event, *first_hold, *first_dirty;
     struct defer *deliver, *save_now;
     bool delivering, stopping, told_full;
@@ -131,6 +131,7 @@ struct light *registry_add(struct hub *hub, const char *id, const char *kind, co
 void registry_free(struct hub *hub);
 bool registry_exposed(const struct light *light);
 void registry_detach(struct light *light);
+void registry_unserved_due(void *user); /* what no driver has announced by now is offline */
 
 /* command.c */
 void command_end_light(struct light *light, int result, const char *why);

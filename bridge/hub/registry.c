@@ -329,9 +329,23 @@ struct driver_light *driver_announce(struct driver *driver, const struct driver_
         registry_detach(light);
     }
     if (!light->serving.driver) {
+        if (light->reach == LIGHT_REACH_OFFLINE) {
+            event_reach(light, LIGHT_REACH_UNKNOWN); /* its network is back; what it says now counts */
+        }
         attach(driver, light);
     }
     return &light->serving;
+}
+
+void registry_unserved_due(void *user)
+{
+    struct hub *hub = user;
+    for (size_t i = 0; i < hub->light_count; i++) {
+        struct light *light = hub->lights[i];
+        if (!light->serving.driver && !light->removed) {
+            event_reach(light, LIGHT_REACH_OFFLINE);
+        }
+    }
 }
 
 static void remove_light(struct light *light, const char *why)

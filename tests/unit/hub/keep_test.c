@@ -170,6 +170,37 @@ static void not_announced_is_not_driven(void **state)
     assert_int_equal(house.fake.applied, 0);
 }
 
+static void count_reach(void *user, const struct hub_event *event)
+{
+    *(unsigned *)user += event->kind == HUB_EVENT_REACH && event->reach == LIGHT_REACH_OFFLINE;
+}
+
+/* A broker that is gone since before the start: its lamps must not pass for reachable ones. */
+static void not_announced_for_long_is_offline(void **state)
+{
+    unsigned offline = 0;
+    (void)state;
+    driver_report(house_announce(house.fake.driver, "1", "Kitchen"), &fake_on);
+    driver_report(house_announce(house.fake.driver, "2", "Hall"), &fake_on);
+    driver_withdraw(house_announce(house.fake.driver, "3", "Gone"));
+    house_close(&house);
+    house.hub_config.unserved_ms = 50;
+    house_open(&house);
+    (void)hub_listen(house.hub, count_reach, &offline);
+    (void)house_announce(house.fake.driver, "2", "Hall");
+    assert_int_equal(house_info(house_light(&house, "Kitchen")).reach, LIGHT_REACH_UNKNOWN);
+    house_until(&house, offline > 0);
+    settle();
+    assert_int_equal(offline, 1);
+    assert_int_equal(house_info(house_light(&house, "Kitchen")).reach, LIGHT_REACH_OFFLINE);
+    assert_true(house_info(house_light(&house, "Kitchen")).reported.on);
+    assert_int_equal(house_info(house_light(&house, "Hall")).reach, LIGHT_REACH_UNKNOWN);
+    struct driver_light *lamp = house_announce(house.fake.driver, "1", "Kitchen"); /* the broker is back */
+    assert_int_equal(house_info(house_light(&house, "Kitchen")).reach, LIGHT_REACH_UNKNOWN);
+    driver_report(lamp, &fake_on);
+    assert_int_equal(house_info(house_light(&house, "Kitchen")).reach, LIGHT_REACH_ONLINE);
+}
+
 /* The state that a lamp had before it was forgotten must not come back with it. */
 static void forgotten_with_its_state(void **state)
 {
@@ -306,6 +337,7 @@ int main(void)
         CASE(a_restart_brings_all_back),
         CASE(the_order_is_that_of_birth),
         CASE(not_announced_is_not_driven),
+        CASE(not_announced_for_long_is_offline),
         CASE(forgotten_with_its_state),
         CASE(what_drivers_remember),
         CASE(full_and_well_again),
