@@ -21,7 +21,7 @@ static void print_usage(FILE *to)
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
         fprintf(to, "  %-13s %s\n", subcommands[i].name, subcommands[i].summary);
     }
-    fprintf(to, "\n`lightbridge-sim WHAT --help` says more; the manual is lightbridge-sim(1).\n"
+    fprintf(to, "\n`lightbridge-sim WHAT --help` says more.\n"
                 "Exit: 0 fine, 1 the answer is no, 2 wrong usage.\n");
 }
 
