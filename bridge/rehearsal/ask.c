@@ -405,7 +405,7 @@ int rehearsal_try_command(struct rehearsal *r, rehearsal_done_fn *done, void *us
         const struct rehearsal_device *d = &r->house.list[i];
         uint32_t can = d->has & (1u << REHEARSAL_LEVEL | 1u << REHEARSAL_SWITCH);
         bool online = d->has & (1u << REHEARSAL_HEALTH) && d->value[REHEARSAL_HEALTH] != 0;
-        if (online && can > best) {
+        if (online && (can > best || (can == best && lamp && strcmp(d->name, lamp->name) < 0))) {
             best = can;
             lamp = d;
         }

@@ -96,14 +96,15 @@ const char *rehearsal_callback_url(const struct rehearsal *r); /* http://127.0.0
    another act is under way, ERR_NOT_FOUND where it needs an earlier one first (no link, no device). */
 typedef void rehearsal_done_fn(void *user, int result);
 typedef int rehearsal_act_fn(struct rehearsal *r, rehearsal_done_fn *done, void *user);
-rehearsal_act_fn rehearsal_link;        /* authorize, login, consent, token */
-rehearsal_act_fn rehearsal_renew;       /* a new access token by the refresh token */
-rehearsal_act_fn rehearsal_discover;    /* where the bridge asks for callback access, `grant` follows at once */
-rehearsal_act_fn rehearsal_refresh;     /* the states of all devices */
-rehearsal_act_fn rehearsal_try_command; /* one that the first device that can will show: its level, or its switch */
-rehearsal_act_fn rehearsal_grant;       /* grantCallbackAccess, until the code was exchanged */
-rehearsal_act_fn rehearsal_await;       /* until a stateCallback was taken that came after this act began, 30 s */
-rehearsal_act_fn rehearsal_unlink;      /* integrationDeleted */
+rehearsal_act_fn rehearsal_link;     /* authorize, login, consent, token */
+rehearsal_act_fn rehearsal_renew;    /* a new access token by the refresh token */
+rehearsal_act_fn rehearsal_discover; /* where the bridge asks for callback access, `grant` follows at once */
+rehearsal_act_fn rehearsal_refresh;  /* the states of all devices */
+rehearsal_act_fn
+    rehearsal_try_command;        /* one that the first device (by name) that can will show: its level, or its switch */
+rehearsal_act_fn rehearsal_grant; /* grantCallbackAccess, until the code was exchanged */
+rehearsal_act_fn rehearsal_await; /* until a stateCallback was taken that came after this act began, 30 s */
+rehearsal_act_fn rehearsal_unlink; /* integrationDeleted */
 /* interactionResult, as SmartThings tells that it could not use an answer. */
 int rehearsal_complain(struct rehearsal *r, bool authenticated, rehearsal_done_fn *done, void *user);
 /* verb: on, off, level, kelvin, color, refresh, with as many values as rehearsal_verb_values says. device NULL: all. */
