@@ -129,9 +129,14 @@ static int start(struct loop *loop, uint32_t deadline_ms, void **ret_self, const
 {
     /* What the suite demands of lamp 0, and as many other kinds as there are lamps. Each can be asked for its state:
        of one that cannot (access 3), and does not retain it, nobody knows it after the broker was away. */
-    static const char *const models[CONTRACT_LAMPS] = {
-        "81809/81813", "81810",   "LED1545G12", "IST-CDZFB2AS007NA-MZN-01",
-        "500.44", "DOM-Z-105P_RGB", "QS-Zigbee-D02-TRIAC-LN",   "LED1623G12"};
+    static const char *const models[CONTRACT_LAMPS] = {"81809/81813",
+                                                       "81810",
+                                                       "LED1545G12",
+                                                       "IST-CDZFB2AS007NA-MZN-01",
+                                                       "500.44",
+                                                       "DOM-Z-105P_RGB",
+                                                       "QS-Zigbee-D02-TRIAC-LN",
+                                                       "LED1623G12"};
     const struct shape *kinds[CONTRACT_LAMPS];
     struct far_side *f = mem_alloc(sizeof *f);
     (void)deadline_ms;

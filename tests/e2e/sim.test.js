@@ -143,6 +143,7 @@ test("commands: echoes, colours, clamping, words, errors", async (t) => {
     await z.send(`${name}/set/brightness`, "77");
     await z.until(name, "an attribute in the topic", (s) => s.brightness === 77);
 
+    await until("three messages of each of the four", () => z.on(name).length === 12);
     clear();
     await z.send(`${name}/set`, { color: { hue: 120, saturation: 100 } });
     await z.until(name, "a colour", (s) => s.color_mode === "hs");
