@@ -60,6 +60,7 @@ struct connection {
     int refused;                 /* CONNACK's code */
     struct str why;              /* why it is not connected */
     bool inside;                 /* a callback of the library may run */
+    bool reading;                /* what the broker sent is being read */
     bool established;            /* the TCP connection; until then we wait for it to become writable */
 };
 
@@ -177,7 +178,7 @@ static void on_publish(struct mosquitto *client, void *user, int mid)
 {
     struct connection *c = of(user);
     (void)client;
-    if (c->state == UP) {
+    if (c->state == UP && c->reading) { /* of qos 0 the library says the same as soon as it has written */
         c->events.acknowledged(c->user, mid);
     }
 }
@@ -226,12 +227,14 @@ static void on_socket(void *user, int events)
         (void)mosquitto_loop_write(m, 1);
     }
     /* One packet a call, so until there is none: the library leaves errno at EAGAIN then. */
+    c->reading = true;
     for (int i = 0; i < READS_PER_TURN && c->watch && (events & WATCH_READ); i++) {
         errno = 0;
         if (mosquitto_loop_read(m, 1) != MOSQ_ERR_SUCCESS || errno == EAGAIN) {
             break;
         }
     }
+    c->reading = false;
     c->inside = false;
     settle(c);
     if (c->watch) {
@@ -468,11 +471,12 @@ int connection_publish(struct connection *c, const char *topic, const struct str
     if (c->state != UP) {
         return ERR_OFFLINE;
     }
-    if ((c->watched & WATCH_WRITE) || c->inside) {
-        c->queued += payload->len + strlen(topic);
-        if (c->queued > CONNECTION_MAX_QUEUED) {
+    size_t len = payload->len + strlen(topic);
+    if ((c->watched & WATCH_WRITE) || c->inside) { /* it is kept until the broker reads */
+        if (c->queued + len > CONNECTION_MAX_QUEUED) {
             return ERR_BUSY;
         }
+        c->queued += len;
     }
     return sent(c, mosquitto_publish(c->attempt->client, ret_mid, topic, (int)payload->len, payload->data,
                                      ret_mid ? 1 : 0, false));
