@@ -163,6 +163,22 @@ __attribute__((unused)) static void assert_has_not(const struct site *site, cons
     }
 }
 
+/* A page for people: HTML, no redirect, no script, not kept, not framed. */
+__attribute__((unused)) static void assert_page(const struct site *site, int status)
+{
+    assert_int_equal(site->status, status);
+    assert_null(header(site, "Location"));
+    assert_string_equal(header(site, "Content-Type"), "text/html; charset=utf-8");
+    assert_string_equal(header(site, "Cache-Control"), "no-store");
+    assert_string_equal(header(site, "X-Frame-Options"), "DENY");
+    assert_string_equal(header(site, "Referrer-Policy"), "no-referrer");
+    assert_non_null(strstr(header(site, "Content-Security-Policy"), "default-src 'none'"));
+    assert_non_null(strstr(header(site, "Content-Security-Policy"), "frame-ancestors 'none'"));
+    assert_has(site, "<h1>");
+    assert_has(site, "</html>");
+    assert_has_not(site, "<script");
+}
+
 /* ---- what a person does ---- */
 
 #define AUTHORIZE "/oauth/authorize?response_type=code&client_id=smartthings&scope=devices&redirect_uri=" CALLBACK
