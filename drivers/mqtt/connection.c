@@ -18,6 +18,7 @@
 #include "loop/loop.h"
 
 #define KEEPALIVE_S 20         /* a frozen broker is found after about twice that */
+#define CHECK_MS 4000u         /* the library sends its pings, and misses answers, so much later at most */
 #define CONNECT_MS 10000u      /* from the first packet to CONNACK */
 #define STEADY_MS 10000u       /* a connection that lived so long starts the backoff anew */
 #define BACKOFF_FIRST_MS 500u  /* then doubled each time */
@@ -51,7 +52,7 @@ struct connection {
     struct watch *watch;
     int watched; /* events asked for */
     struct timer *retry;
-    struct tick *tick;
+    struct timer *check;
     struct defer *broken;
     uint64_t since;              /* of the state, loop ms */
     unsigned failures;           /* in a row */
@@ -242,7 +243,8 @@ static void on_socket(void *user, int events)
     }
 }
 
-static void on_tick(void *user)
+/* Seldom, so that an idle gateway sleeps; soon enough for a broker, which waits for half a keepalive more. */
+static void on_check(void *user)
 {
     struct connection *c = user;
     if (c->state == CONNECTING && loop_now(c->loop) - c->since > CONNECT_MS) {
@@ -309,9 +311,8 @@ static void on_broken(void *user)
 static void close_client(struct connection *c)
 {
     watch_free(c->watch);
-    tick_free(c->tick);
+    timer_stop(c->check);
     c->watch = NULL;
-    c->tick = NULL;
     c->queued = 0;
     c->refused = 0;
     attempt_free(c->attempt);
@@ -341,7 +342,7 @@ static void started(void *user, bool cancelled)
     mosquitto_publish_callback_set(a->client, on_publish);
     c->watched = WATCH_READ | (mosquitto_want_write(a->client) ? WATCH_WRITE : 0);
     c->watch = watch_new(c->loop, mosquitto_socket(a->client), c->watched, on_socket, c);
-    c->tick = tick_new(c->loop, on_tick, c);
+    timer_repeat(c->check, CHECK_MS);
     if (!c->watch) {
         fail(c, MOSQ_ERR_CONN_LOST, 0);
     }
@@ -394,6 +395,7 @@ int connection_new(struct loop *loop, const struct connection_config *config, co
                              .port = config->port,
                              .tls = config->tls};
     c->retry = timer_new(loop, connect_now, c);
+    c->check = timer_new(loop, on_check, c);
     c->broken = defer_new(loop, on_broken, c);
     connect_now(c);
     *ret_connection = c;
@@ -422,6 +424,7 @@ void connection_free(struct connection *c)
         }
         mosquitto_lib_cleanup();
     }
+    timer_free(c->check);
     if (c->password) {
         secrets_wipe(c->password, strlen(c->password));
     }
