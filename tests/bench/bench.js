@@ -131,19 +131,31 @@ console.log(
         `peer: Node ${process.versions.node}; ${word("mosquitto", "-h")}; ` +
         `medians of ${plan.runs} runs (least-most)${options.map((o) => `; ${o}`).join("")}\n`,
 );
+/** Ends what was started, last first, whatever happened. */
+async function end() {
+    for (const stop of ends.splice(0).reverse()) {
+        try {
+            await stop();
+        } catch (error) {
+            missing.push(error.message);
+        }
+    }
+    for (const line of missing.splice(0)) {
+        console.error(`bench: not measured: ${line}`);
+        process.exitCode = 1;
+    }
+}
+
+for (const event of ["SIGINT", "SIGTERM", "SIGHUP", "uncaughtException"]) {
+    process.once(event, async (what) => {
+        missing.push(`ended by ${what?.stack ?? what}`);
+        await end();
+        process.exit(1);
+    });
+}
 try {
     await main();
 } catch (error) {
     missing.push(error.stack);
 }
-for (const end of ends.reverse()) {
-    try {
-        await end();
-    } catch (error) {
-        missing.push(error.message);
-    }
-}
-for (const line of missing) {
-    console.error(`bench: not measured: ${line}`);
-}
-process.exitCode = missing.length > 0 ? 1 : 0;
+await end();
