@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "loop/loop.h"
 
 /* ---- deriving ---- */
@@ -164,6 +165,46 @@ static void refuse(struct oauth *oauth, int result, const char *why, oauth_token
     done(user, result, NULL);
 }
 
+/* ---- what the traces are told of it ---- */
+
+/* Of an authentic token. That the link has ended is news only where the trace does not say already why. */
+static void trace_refusal(struct oauth *oauth, struct oauth_link *link, enum trace_step step, enum trace_cause cause,
+                          const char *expected, const char *got)
+{
+    const struct trace_event *last = link->trace ? trace_latest(link->trace, step) : NULL;
+    if (cause != CAUSE_LINK_ENDED || !last || last->outcome != TRACE_REFUSED) {
+        oauth_trace_link(oauth, link, &(struct trace_note){step, TRACE_REFUSED, cause, expected, got});
+    }
+}
+
+/* Of a token whose link is not known: the client has shown its secret, and the token is named by a prefix of its hash.
+ */
+static void trace_unknown(struct oauth *oauth, const struct oauth_client *client, enum trace_step step, int result,
+                          enum trace_cause cause, const char *token)
+{
+    char prefix[9];
+    struct str got = STR_INIT;
+    secrets_prefix(prefix, token, strlen(token));
+    str_printf(&got, "%zu characters, SHA-256 %s...", strlen(token), prefix);
+    oauth_trace_begin(oauth, &(struct trace_origin){client->id, NULL, true},
+                      &(struct trace_note){.step = step,
+                                           .outcome = TRACE_REFUSED,
+                                           .cause = result == ERR_DENIED ? cause : CAUSE_STORE_UNWELL,
+                                           .got = str_z(&got)});
+    str_done(&got);
+}
+
+struct oauth_link *oauth_trace_link_of(struct oauth *oauth, const char *text)
+{
+    struct token token;
+    struct oauth_link *link = NULL;
+    int result = judge(oauth, text, TOKEN_CODE, &token, &link);
+    if (result == ERR_DENIED) {
+        result = judge(oauth, text, TOKEN_REFRESH, &token, &link);
+    }
+    return result == 0 || result == ERR_ENDED ? link : NULL;
+}
+
 static const char ended_text[] = "the link behind it has ended: link the account again";
 
 static void grant_written(struct job *job, int result)
@@ -258,17 +299,27 @@ static void end_for_replay(struct oauth *oauth, struct oauth_link *link, oauth_t
 }
 
 /* Is it this client's, and for this redirect_uri? The sentence why not, or NULL. */
-static const char *mismatch(const struct oauth_link *link, const struct oauth_client *client, const char *redirect_uri)
+static const char *mismatch(struct oauth *oauth, struct oauth_link *link, const struct oauth_client *client,
+                            const char *redirect_uri)
 {
     if (strcmp(link->client_id, client->id) != 0) {
+        trace_refusal(oauth, link, TRACE_TOKEN, CAUSE_CODE_OF_OTHER_CLIENT, link->client_id, client->id);
         return "this code was issued to another client";
     }
     if (redirect_uri && strcmp(redirect_uri, link->redirect_uri) != 0) {
-        log_warn("oauth", "client %s redeems a code with redirect_uri %s, but it was issued for %s", client->id,
-                 redirect_uri, link->redirect_uri);
+        trace_refusal(oauth, link, TRACE_TOKEN, CAUSE_REDIRECT_URI_DIFFERS_AT_TOKEN, link->redirect_uri, redirect_uri);
         return "redirect_uri differs from the one in the authorization request";
     }
     return NULL;
+}
+
+/* An authentic code that is not honoured. */
+static void trace_old_code(struct oauth *oauth, struct oauth_link *link, enum trace_cause cause, int64_t now_ms)
+{
+    struct str got = STR_INIT;
+    str_printf(&got, "a code of %lld s ago", (long long)(rules_age(&oauth->clock, link->at.created_ms, now_ms) / 1000));
+    trace_refusal(oauth, link, TRACE_TOKEN, cause, NULL, str_z(&got));
+    str_done(&got);
 }
 
 void oauth_redeem(struct oauth *oauth, const struct oauth_client *client, const char *code, const char *redirect_uri,
@@ -278,6 +329,11 @@ void oauth_redeem(struct oauth *oauth, const struct oauth_client *client, const 
     struct token token;
     struct oauth_link *link = NULL;
     int result = judge(oauth, code, TOKEN_CODE, &token, &link);
+    if (result == ERR_ENDED) {
+        trace_refusal(oauth, link, TRACE_TOKEN, CAUSE_LINK_ENDED, NULL, link->end_reason);
+    } else if (result != 0) {
+        trace_unknown(oauth, client, TRACE_TOKEN, result, CAUSE_CODE_UNKNOWN, code);
+    }
     if (result != 0) {
         refuse(oauth, result,
                result == ERR_ENDED    ? ended_text
@@ -286,7 +342,7 @@ void oauth_redeem(struct oauth *oauth, const struct oauth_client *client, const 
                done, user);
         return;
     }
-    const char *why = mismatch(link, client, redirect_uri);
+    const char *why = mismatch(oauth, link, client, redirect_uri);
     if (why) {
         refuse(oauth, ERR_DENIED, why, done, user);
         return;
@@ -295,12 +351,14 @@ void oauth_redeem(struct oauth *oauth, const struct oauth_client *client, const 
     int64_t now_ms = oauth_now(oauth);
     result = rules_redeem(&link->at, &oauth->clock, now_ms, &what);
     if (result != 0) {
+        trace_old_code(oauth, link, CAUSE_CODE_EXPIRED, now_ms);
         refuse(oauth, result, "this code has expired: it lives ten minutes", done, user);
     } else if (link->redeeming) {
         wait_for(link->redeeming, "", done, user);
     } else if (what == REDEEM_REPEAT) {
         answer_pair(oauth, link, "", done, user);
     } else if (what == REDEEM_REPLAY) {
+        trace_old_code(oauth, link, CAUSE_CODE_REUSED, now_ms);
         end_for_replay(oauth, link, done, user);
     } else {
         struct grant_write *write = grant_new(link, true, 1, now_ms);
@@ -320,8 +378,14 @@ void oauth_refresh(struct oauth *oauth, const struct oauth_client *client, const
     struct oauth_link *link = NULL;
     int result = judge(oauth, refresh_token, TOKEN_REFRESH, &token, &link);
     if (result == 0 && strcmp(link->client_id, client->id) != 0) {
+        trace_refusal(oauth, link, TRACE_REFRESH, CAUSE_REFRESH_TOKEN_OF_OTHER_CLIENT, link->client_id, client->id);
         refuse(oauth, ERR_DENIED, "this refresh token was issued to another client", done, user);
         return;
+    }
+    if (result == ERR_ENDED) {
+        trace_refusal(oauth, link, TRACE_REFRESH, CAUSE_LINK_ENDED, NULL, link->end_reason);
+    } else if (result != 0) {
+        trace_unknown(oauth, client, TRACE_REFRESH, result, CAUSE_REFRESH_TOKEN_UNKNOWN, refresh_token);
     }
     if (result != 0) {
         refuse(oauth, result,

@@ -240,6 +240,7 @@ void links_ended(struct oauth *oauth, struct oauth_link *link, int64_t at_ms, co
     struct oauth_link_info info;
     oauth_link_info(link, &info);
     log_info("oauth", "link %s of account %s to %s has ended: %s", info.id, info.account, info.client_name, reason);
+    traces_link_ended(oauth, link);
     for (size_t i = 0; i < oauth->listener_count; i++) {
         oauth->listeners[i].fn(oauth->listeners[i].user, link);
     }

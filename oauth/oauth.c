@@ -26,6 +26,7 @@ int oauth_new(struct loop *loop, struct store *store, const struct oauth_config 
         oauth_bridge_id(oauth->key, oauth->bridge_id);
     }
     clients_load(oauth, config);
+    clients_load_callback(oauth, config);
     oauth_now(oauth); /* jumps are noticed from here on */
     if (oauth_store_trouble(oauth) == 0) {
         oauth->load_error = rows_load(oauth);
@@ -33,6 +34,7 @@ int oauth_new(struct loop *loop, struct store *store, const struct oauth_config 
             log_error("oauth", "accounts and links cannot be read: %s", err_text(oauth->load_error));
         }
     }
+    traces_load(oauth, config->public_url);
     *ret_oauth = oauth;
     return 0;
 }
@@ -49,6 +51,7 @@ void oauth_free(struct oauth *oauth)
         job->done(job, ERR_CANCELLED);
         job->oauth = NULL; /* the store still holds it; job_stored frees it */
     }
+    traces_done(oauth);
     links_done(oauth);
     free(oauth->clients);
     secrets_wipe(oauth, sizeof *oauth);

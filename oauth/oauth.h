@@ -35,6 +35,7 @@ struct oauth_client_config {
     const char *display_name;         /* "SmartThings" */
     const char *const *redirect_uris; /* NULL-terminated */
     bool send_iss;                    /* RFC 9207; off for SmartThings */
+    bool webhook;                     /* goes on with discovery: its links' traces wait for that */
 };
 
 struct oauth_config {
@@ -43,6 +44,9 @@ struct oauth_config {
     const struct oauth_client_config *clients;
     size_t client_count;
     struct secrets_cost cost;
+    /* What SmartThings gave us for callbacks, to know it where it comes in the place of a client's; NULL: unknown. */
+    const char *callback_id, *callback_secret;
+    const char *public_url; /* origin, for the texts of traces; may be NULL; outlives the oauth */
 };
 
 /* Loads accounts and links. A store that is unwell, or rows that make no sense, give a working oauth that answers
@@ -82,6 +86,8 @@ const char *oauth_client_name(const struct oauth_client *client);
 bool oauth_client_redirect_ok(const struct oauth_client *client, const char *redirect_uri); /* exact match */
 const char *const *oauth_client_redirects(const struct oauth_client *client);               /* NULL-terminated */
 bool oauth_client_sends_iss(const struct oauth_client *client);                             /* RFC 9207 */
+bool oauth_client_webhook(const struct oauth_client *client);
+bool oauth_client_has_secret(const struct oauth_client *client);
 
 /* After the account pressed Allow: makes a link and its code; `done` when both are durable, code is valid in the call.
    ERR_NOT_FOUND (the account was removed), ERR_TOO_LARGE (OAUTH_MAX_LINKS are alive), or the store's. scope: "" for
@@ -91,9 +97,13 @@ void oauth_issue_code(struct oauth *oauth, const struct oauth_client *client, co
                       const char *redirect_uri, const char *scope, oauth_code_fn *done, void *user);
 
 /* ---- tokens ---- */
-/* Authenticates a client by its secret, in constant time. ERR_DENIED. `swapped` etc. is for the traces' issue. */
+/* Authenticates a client by its secret, in constant time. ERR_DENIED. */
 int oauth_client_authenticate(const struct oauth *oauth, const char *id, const char *secret,
                               const struct oauth_client **ret_client);
+
+/* Is this SmartThings' own pair (its id, or its secret), which the bridge presents to SmartThings and never the other
+   way? Each may be NULL. */
+bool oauth_is_callback_pair(const struct oauth *oauth, const char *id, const char *secret);
 
 struct oauth_tokens {
     char access[OAUTH_TOKEN_MAX], refresh[OAUTH_TOKEN_MAX];

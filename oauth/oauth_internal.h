@@ -5,6 +5,7 @@
 #include "oauth/oauth.h"
 #include "oauth/rules.h"
 #include "oauth/token.h"
+#include "oauth/trace.h"
 #include "store/store.h"
 
 #define OAUTH_LOGIN_QUEUE 8
@@ -18,7 +19,7 @@ struct end_write;
 struct oauth_client {
     const char *id, *name;
     const char *const *redirects;
-    bool has_secret, send_iss;
+    bool has_secret, send_iss, webhook;
     uint8_t secret_hash[SECRETS_SHA256_SIZE];
 };
 
@@ -37,6 +38,7 @@ struct oauth_link {
     const struct oauth_client *client; /* NULL: no longer in the configuration */
     struct grant_write *redeeming, *refreshing;
     struct end_write *ending;
+    struct trace *trace;    /* how it came to be and how it fares; NULL: forgotten */
     bool marking;           /* a write of seen_ms is on its way */
     uint64_t mark_after_ms; /* loop_now before which seen_ms is not written again */
 };
@@ -49,6 +51,18 @@ struct job {
 };
 
 struct password_job;
+
+struct traces {
+    struct trace *list[TRACE_KNOWN_MAX + TRACE_ANONYMOUS_MAX]; /* by birth */
+    size_t count;
+    uint32_t last_number;
+    int64_t since_ms; /* when this program started */
+    const char *origin;
+    struct timer *due, *flush;
+    uint64_t due_at, flush_at; /* loop ms */
+    uint32_t *gone;            /* numbers of forgotten ones that have a row */
+    size_t gone_count;
+};
 
 struct oauth {
     struct loop *loop;
@@ -82,6 +96,11 @@ struct oauth {
     } listeners[OAUTH_MAX_LISTENERS];
     size_t listener_count;
 
+    struct traces traces;
+    uint8_t callback_secret_hash[SECRETS_SHA256_SIZE];
+    const char *callback_id; /* NULL: not known */
+    bool has_callback_secret;
+
     struct rules_clock clock;
     int64_t (*wall_ms)(void);                     /* loop_wall_ms, but for tests of a lying clock */
     uint64_t (*mono_ms)(const struct loop *loop); /* loop_now */
@@ -102,6 +121,7 @@ void accounts_cancel(struct oauth *oauth); /* at oauth_free */
 
 /* ---- clients.c ---- */
 void clients_load(struct oauth *oauth, const struct oauth_config *config);
+void clients_load_callback(struct oauth *oauth, const struct oauth_config *config);
 
 /* ---- links.c ---- */
 struct oauth_link *links_new(struct oauth *oauth, const uint8_t id[OAUTH_LINK_ID_SIZE], const uint8_t *salt);
@@ -131,5 +151,15 @@ void rows_refresh(struct store_batch *batch, const struct oauth_link *link, uint
 void rows_forward(struct store_batch *batch, const struct oauth_link *link, const struct rules_link *at);
 void rows_seen(struct store_batch *batch, const struct oauth_link *link, int64_t at_ms);
 void rows_end(struct store_batch *batch, const struct oauth_link *link, int64_t at_ms, const char *reason);
+int rows_load_traces(struct oauth *oauth);
+void rows_put_trace(struct store_batch *batch, const struct trace *trace);
+void rows_forget_trace(struct store_batch *batch, uint32_t number);
+
+/* ---- traces.c ---- */
+void traces_load(struct oauth *oauth, const char *public_url); /* after the links */
+void traces_put(struct oauth *oauth, struct trace *trace);     /* one of the store, by birth; takes it */
+void traces_expire(struct oauth *oauth);
+void traces_link_ended(struct oauth *oauth, struct oauth_link *link);
+void traces_done(struct oauth *oauth);
 
 #endif

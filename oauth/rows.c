@@ -192,3 +192,96 @@ void rows_end(struct store_batch *batch, const struct oauth_link *link, int64_t 
                     " WHERE id = ?1 AND ended_at IS NULL",
                     "bit", link->id, sizeof link->id, at_ms, reason);
 }
+
+/* ---- traces ---- */
+
+static int trace_row(void *user, const struct store_row *row)
+{
+    struct oauth *oauth = user;
+    size_t id_len = 0;
+    const uint8_t *id = store_row_blob(row, 1, &id_len);
+    int64_t number = store_row_int(row, 0);
+    if (number < 1 || number >= UINT32_MAX) {
+        return ERR_CORRUPT;
+    }
+    struct trace *trace = mem_alloc(sizeof *trace);
+    trace->number = (uint32_t)number;
+    trace->has_link = id && id_len == sizeof trace->link_id;
+    if (trace->has_link) {
+        memcpy(trace->link_id, id, sizeof trace->link_id);
+    }
+    trace->client_id = trace_line(store_row_text(row, 2));
+    trace->account = trace_line(store_row_text(row, 3));
+    trace->redirect_uri = trace_line(store_row_text(row, 4));
+    trace->known = store_row_int(row, 5) != 0;
+    trace->webhook = store_row_int(row, 6) != 0;
+    traces_put(oauth, trace);
+    return 0;
+}
+
+/* An event of a step or cause that this program does not know any more is passed over. */
+static int event_row(void *user, const struct store_row *row)
+{
+    struct oauth *oauth = user;
+    struct trace *trace = NULL;
+    for (size_t i = 0; i < oauth->traces.count && !trace; i++) {
+        trace = oauth->traces.list[i]->number == store_row_int(row, 0) ? oauth->traces.list[i] : NULL;
+    }
+    const char *texts[] = {store_row_text(row, 1), store_row_text(row, 2), store_row_text(row, 3)};
+    int step = trace_step_of(texts[0] ? texts[0] : "?");
+    int outcome = trace_outcome_of(texts[1] ? texts[1] : "?");
+    int cause = trace_cause_of(texts[2] ? texts[2] : "?");
+    if (!trace || trace->count == TRACE_EVENTS_MAX || step < 0 || outcome < 0 || cause < 0) {
+        return 0;
+    }
+    trace_restore(trace, &(struct trace_event){.step = (enum trace_step)step,
+                                               .outcome = (enum trace_outcome)outcome,
+                                               .cause = (enum trace_cause)cause,
+                                               .at_ms = store_row_int(row, 4),
+                                               .last_ms = store_row_int(row, 5),
+                                               .times = store_row_int(row, 6),
+                                               .expected = trace_line(store_row_text(row, 7)),
+                                               .got = trace_line(store_row_text(row, 8))});
+    return 0;
+}
+
+int rows_load_traces(struct oauth *oauth)
+{
+    int result = store_read(oauth->store,
+                            "SELECT number, link_id, client_id, account, redirect_uri, known, webhook FROM traces"
+                            " ORDER BY number",
+                            trace_row, oauth, "");
+    if (result == 0) {
+        result = store_read(oauth->store,
+                            "SELECT trace, step, outcome, cause, at, last_at, times, expected, got FROM trace_events"
+                            " ORDER BY trace, position",
+                            event_row, oauth, "");
+    }
+    return result;
+}
+
+void rows_put_trace(struct store_batch *batch, const struct trace *trace)
+{
+    store_batch_add(batch,
+                    "INSERT OR REPLACE INTO traces (number, link_id, client_id, account, redirect_uri, known, webhook)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    "ibtttii", (int64_t)trace->number, trace->has_link ? trace->link_id : NULL, sizeof trace->link_id,
+                    trace->client_id, trace->account, trace->redirect_uri, (int64_t)trace->known,
+                    (int64_t)trace->webhook);
+    store_batch_add(batch, "DELETE FROM trace_events WHERE trace = ?1", "i", (int64_t)trace->number);
+    for (size_t i = 0; i < trace->count; i++) {
+        const struct trace_event *event = &trace->events[i];
+        store_batch_add(batch,
+                        "INSERT INTO trace_events (trace, position, step, outcome, cause, at, last_at, times,"
+                        " expected, got) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                        "iitttiiitt", (int64_t)trace->number, (int64_t)i, trace_step_row(event->step)->name,
+                        trace_outcome_text(event->outcome), trace_cause_row(event->cause)->code, event->at_ms,
+                        event->last_ms, event->times, event->expected, event->got);
+    }
+}
+
+void rows_forget_trace(struct store_batch *batch, uint32_t number)
+{
+    store_batch_add(batch, "DELETE FROM trace_events WHERE trace = ?1", "i", (int64_t)number);
+    store_batch_add(batch, "DELETE FROM traces WHERE number = ?1", "i", (int64_t)number);
+}

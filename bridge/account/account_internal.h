@@ -12,6 +12,7 @@
 #include "http/http.h"
 #include "loop/loop.h"
 #include "oauth/oauth.h"
+#include "oauth/trace.h"
 
 #define PENDING_MAX 256u              /* people who are linking at once */
 #define PENDING_LIFE_MS (10u * 60000) /* from the authorize request to the last form */
@@ -32,6 +33,7 @@ struct pending {
     char *state; /* raw bytes of the query, NULL: none was sent */
     size_t state_len;
     char *account;       /* from the login on */
+    uint32_t trace;      /* number of the attempt */
     struct str location; /* once it is done: where a second press of the button goes, too */
     uint64_t since;
     struct waiter *waiters; /* exchanges that wait for the code */
@@ -46,6 +48,7 @@ struct account {
     struct loop *loop;
     struct oauth *oauth;
     bool secure; /* the public URL is https */
+    const char *public_url;
     struct pending *pendings;
     size_t count;
 };
@@ -57,6 +60,8 @@ struct pending *pending_new(struct account *account);
    that comes with it is checked anew. */
 struct pending *pending_find(struct account *account, const char *id, const char *cookie, size_t cookie_len,
                              bool login);
+/* Whoever's browser asks: only for saying what went wrong. */
+struct pending *pending_of_anybody(struct account *account, const char *id);
 void pending_rename(struct pending *p);
 void pending_free_all(struct account *account);
 /* redirect_uri?name=value[&state=raw]; state NULL: none was sent. */
@@ -76,5 +81,24 @@ void page_consent(struct http_exchange *x, const struct pending *p);
 void page_redirect(struct http_exchange *x, const char *location);
 /* The store being unwell is nobody's fault who asks: 503. */
 void page_unwell(struct http_exchange *x, int err);
+
+/* traced.c: what the link traces are told */
+void traced_authorize_refusal(struct account *account, const char *client_id, const char *redirect_uri,
+                              enum trace_cause cause, const char *expected, const char *got); /* of authorize */
+void traced_unknown_client(struct account *account, const char *id);
+void traced_wrong_redirect(struct account *account, const struct oauth_client *client, const char *got);
+void traced_begin(struct account *account, struct pending *p);
+void traced(struct account *account, const struct pending *p, enum trace_step step, enum trace_outcome outcome,
+            enum trace_cause cause);
+void traced_login(struct account *account, struct pending *p, const char *name, int result);
+void traced_code(struct account *account, const struct pending *p, int result, struct oauth_link *link);
+/* Of a token request; it is told to the link whose code or refresh token is in it. known: the client was authentic. */
+void traced_token_refusal(struct account *account, struct http_exchange *x, const char *client_id, bool known,
+                          enum trace_cause cause, const char *expected, const char *got);
+void traced_client_refusal(struct account *account, struct http_exchange *x, const char *id, const char *secret,
+                           bool basic);
+/* Tokens were given, or our own trouble kept us from it; what oauth refused it has told itself. link may be NULL. */
+void traced_tokens(struct account *account, struct oauth_link *link, enum trace_step step, const char *style,
+                   bool has_redirect_uri, int result);
 
 #endif

@@ -17,6 +17,7 @@ int account_new(struct loop *loop, struct oauth *oauth, const struct account_con
     struct account *account = mem_alloc(sizeof *account);
     account->loop = loop;
     account->oauth = oauth;
+    account->public_url = config->public_url;
     account->secure = config->public_url && strncmp(config->public_url, "https://", 8) == 0;
     *ret_account = account;
     return 0;
@@ -117,6 +118,7 @@ void account_authorize(struct http_exchange *x, void *context)
     if (!query) {
         struct str text = STR_INIT;
         str_printf(&text, "The app's request cannot be read: %s.", what ? what : "it is malformed");
+        traced_authorize_refusal(account, NULL, NULL, CAUSE_MALFORMED_REQUEST, NULL, what);
         page_error(x, 400, "This link cannot be made", str_z(&text), 0);
         str_done(&text);
         return;
@@ -126,19 +128,23 @@ void account_authorize(struct http_exchange *x, void *context)
     const char *redirect = form_given(query, "redirect_uri");
     const struct url_field *state = url_form_field(query, "state");
     if (!client) {
+        traced_unknown_client(account, id);
         refuse_client(x, id);
         return;
     }
     if (!redirect || !oauth_client_redirect_ok(client, redirect)) {
+        traced_wrong_redirect(account, client, redirect);
         page_wrong_redirect(x, client, redirect);
         return;
     }
     if (state && state->raw_len > OAUTH_STATE_MAX) {
+        traced_authorize_refusal(account, id, redirect, CAUSE_STATE_TOO_LONG, "at most 4096 bytes", NULL);
         page_error(x, 400, "This link cannot be made", "The app's state is longer than 4096 bytes.", 0);
         return;
     }
     int err = oauth_trouble(account->oauth);
     if (err != 0) {
+        traced_authorize_refusal(account, id, redirect, CAUSE_STORE_UNWELL, NULL, err_text(err));
         page_unwell(x, err);
         return;
     }
@@ -146,14 +152,16 @@ void account_authorize(struct http_exchange *x, void *context)
     if (error) {
         struct str location = STR_INIT;
         pending_location(redirect, state ? state->raw : NULL, state ? state->raw_len : 0, "error", error, &location);
-        log_warn("account", "%s asked for authorization wrongly: %s", id, error);
+        traced_authorize_refusal(account, id, redirect, CAUSE_BAD_AUTHORIZATION_REQUEST, "response_type=code", error);
         page_redirect(x, str_z(&location));
         str_done(&location);
         return;
     }
     struct pending *p = begin(account, x, client, query);
+    traced_begin(account, p);
     set_cookie(account, x, p);
     if (oauth_account_count(account->oauth) == 0) {
+        traced(account, p, TRACE_AUTHORIZE, TRACE_REFUSED, CAUSE_NO_ACCOUNT);
         page_error(x, 503, "There is no account yet",
                    "Make one on the bridge with: lightbridge account add NAME. Then start linking again.", 0);
         return;
@@ -182,6 +190,10 @@ static struct pending *find_pending(struct account *account, struct http_exchang
     const char *cookie = http_cookie(x, COOKIE, &len);
     struct pending *p = pending_find(account, url_form_value(form, "request"), cookie, len, login);
     if (!p) {
+        const struct pending *other = pending_of_anybody(account, url_form_value(form, "request"));
+        if (other) {
+            traced(account, other, login ? TRACE_LOGIN : TRACE_CONSENT, TRACE_REFUSED, CAUSE_NO_COOKIE);
+        }
         page_error(
             x, 400, "This page is too old",
             cookie ? "Linking was not finished within ten minutes, or this page was left open from an earlier try. "
@@ -206,7 +218,11 @@ static void logged_in(void *user, int result)
 {
     struct login *l = user;
     struct pending *p = pending_find(l->account, l->id, l->cookie, TOKEN_CHARS, true);
-    if (!p || p->step > STEP_CONSENT) {
+    bool counts = p && p->step <= STEP_CONSENT;
+    if (counts && result != ERR_CANCELLED) {
+        traced_login(l->account, p, l->name, result);
+    }
+    if (!counts) {
         page_error(l->x, 400, "This page is too old", "Please go back to the app and start again.", 0);
     } else if (result == 0) {
         free(p->account); /* pressed twice, or the browser's back button: the last login counts */
@@ -262,7 +278,9 @@ static void issued(void *user, int result, const char *code, struct oauth_link *
 {
     struct issue *i = user;
     struct pending *p = i->pending;
-    (void)link;
+    if (result != ERR_CANCELLED) {
+        traced_code(i->account, p, result, link);
+    }
     if (result == 0) {
         p->step = STEP_DONE;
         pending_location(p->redirect_uri, p->state, p->state_len, "code", code, &p->location);
@@ -298,6 +316,7 @@ static void allow(struct account *account, struct pending *p, struct http_exchan
     struct issue *i = mem_alloc(sizeof *i);
     *i = (struct issue){account, p};
     p->step = STEP_ISSUING;
+    traced(account, p, TRACE_CONSENT, TRACE_OK, CAUSE_NONE);
     oauth_issue_code(account->oauth, p->client, p->account, p->redirect_uri, p->scope, issued, i);
 }
 
@@ -318,6 +337,7 @@ void account_consent(struct http_exchange *x, void *context)
         allow(account, p, x); /* while the code is issued it cannot be taken back: the answer is the code's */
     } else if (decision && strcmp(decision, "deny") == 0) {
         p->step = STEP_DONE;
+        traced(account, p, TRACE_CONSENT, TRACE_REFUSED, CAUSE_CONSENT_DENIED);
         pending_location(p->redirect_uri, p->state, p->state_len, "error", "access_denied", &p->location);
         page_redirect(x, str_z(&p->location));
     } else if (p) {

@@ -89,6 +89,16 @@ struct pending *pending_find(struct account *account, const char *id, const char
     return NULL;
 }
 
+struct pending *pending_of_anybody(struct account *account, const char *id)
+{
+    for (struct pending *p = account->pendings; id && strlen(id) == TOKEN_CHARS && p; p = p->next) {
+        if (secrets_equal(p->id, id, TOKEN_CHARS) || secrets_equal(p->login_id, id, TOKEN_CHARS)) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
 void pending_free_all(struct account *account)
 {
     while (account->pendings) {

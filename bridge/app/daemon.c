@@ -22,6 +22,7 @@
 #include "loop/loop.h"
 #include "mqtt/mqtt.h"
 #include "oauth/oauth.h"
+#include "oauth/trace.h"
 #include "smartthings/smartthings.h"
 #include "store/store.h"
 #include "virtual/virtual.h"
@@ -100,11 +101,25 @@ static void tell_metrics(void *user, struct str *out)
                (double)s.slowest_us / 1e6);
 }
 
-static void local_login(void *user, const char *name, const char *password, void (*answer)(void *token, int result),
+struct waiting_login {
+    void (*answer)(void *token, bool ok);
+    void *token;
+};
+
+static void login_done(void *user, int result)
+{
+    struct waiting_login *w = user;
+    w->answer(w->token, result == 0);
+    free(w);
+}
+
+static void local_login(void *user, const char *name, const char *password, void (*answer)(void *token, bool ok),
                         void *token)
 {
     struct daemon *d = user;
-    oauth_login(d->oauth, name, password, answer, token);
+    struct waiting_login *w = mem_alloc(sizeof *w);
+    *w = (struct waiting_login){answer, token};
+    oauth_login(d->oauth, name, password, login_done, w);
 }
 
 static void end(void *user, int number)
@@ -155,18 +170,26 @@ static int open_oauth(struct daemon *d)
     d->redirects = list_of(st->redirect_uris, st->redirect_uris_count);
     int err = read_secret(st->client_secret_file, &d->client_secret);
     if (err == 0) {
+        err = read_secret(st->callback_client_secret_file, &d->callback_secret);
+    }
+    if (err == 0) {
         const struct oauth_client_config client = {
             .id = st->client_id,
             .secret = st->client_secret_file ? str_z(&d->client_secret) : NULL,
             .display_name = "SmartThings",
             .redirect_uris = d->redirects,
+            .webhook = true,
         };
-        err = oauth_new(d->loop, d->in.store,
-                        &(struct oauth_config){.key = d->in.has_key ? d->in.key : NULL,
-                                               .clients = &client,
-                                               .client_count = 1,
-                                               .cost = SECRETS_COST_DEFAULT},
-                        &d->oauth);
+        const struct oauth_config config = {
+            .key = d->in.has_key ? d->in.key : NULL,
+            .clients = &client,
+            .client_count = 1,
+            .cost = SECRETS_COST_DEFAULT,
+            .callback_id = st->callback_client_id,
+            .callback_secret = st->callback_client_secret_file ? str_z(&d->callback_secret) : NULL,
+            .public_url = d->config->public.url,
+        };
+        err = oauth_new(d->loop, d->in.store, &config, &d->oauth);
     }
     return err;
 }
@@ -174,12 +197,8 @@ static int open_oauth(struct daemon *d)
 static int open_smartthings(struct daemon *d)
 {
     const struct config_smartthings *st = &d->config->smartthings;
-    int err = read_secret(st->callback_client_secret_file, &d->callback_secret);
-    if (err != 0) {
-        return err;
-    }
     const char **hosts = list_of(st->callback_hosts, st->callback_hosts_count);
-    err = smartthings_new(
+    int err = smartthings_new(
         d->loop, d->in.store, d->fetch, d->hub, d->oauth,
         &(struct smartthings_config){
             .callback_client_id = st->callback_client_id,
@@ -351,6 +370,9 @@ static void close_all(struct daemon *d)
     http_free(d->http);
     local_free(d->local);
     smartthings_free(d->smartthings);
+    if (d->oauth) {
+        oauth_trace_keep(d->oauth);
+    }
     oauth_free(d->oauth);
     account_free(d->account); /* after the oauth, which tells it that nothing more comes */
     hub_free(d->hub);

@@ -227,6 +227,11 @@ static void got_tokens(struct link *link, const struct schema_answer *answer)
         outbox_grow(&link->outbox, link->st->lamps.count);
         outbox_resync(&link->outbox, loop_now(link->st->loop));
     }
+    struct str got = STR_INIT;
+    str_printf(&got, "a token for %lld s", (long long)life);
+    oauth_trace_link(link->st->oauth, link->oauth,
+                     &(struct trace_note){.step = TRACE_CALLBACK_TOKEN, .got = str_z(&got)});
+    str_done(&got);
     log_info(LOG, "link %s: SmartThings gave a callback token for %lld s", link->name, (long long)life);
     link_save(link, row, settled, NULL, NULL);
 }
@@ -235,6 +240,7 @@ void callback_lost(struct link *link, const char *why)
 {
     struct callback_row row = callback_row_copy(&link->row);
     link_trouble(link, "needs a new grant: %s", why);
+    traced_refusal(link, TRACE_CALLBACK_TOKEN, CAUSE_CALLBACK_TOKEN_REFUSED, NULL, why);
     free(row.code);
     free(row.refresh);
     free(row.details);
@@ -278,6 +284,7 @@ static void token_done(void *user, const struct fetch_result *result)
     case RULES_TOKEN_CLIENT:
         link_trouble(link, "SmartThings refuses callback_client_id or its secret (%d %s): check both", result->status,
                      answer.error);
+        traced_refusal(link, TRACE_CALLBACK_TOKEN, CAUSE_CALLBACK_CLIENT_REFUSED, NULL, answer.error);
         link->token_failures++;
         wake_in(link, CLIENT_RETRY_MS);
         break;
@@ -286,6 +293,7 @@ static void token_done(void *user, const struct fetch_result *result)
         if (result->result == 0) {
             asked = rules_retry_after(fetch_answer_header(result, "Retry-After"), loop_wall_ms());
         }
+        traced_no_answer(link, TRACE_CALLBACK_TOKEN, link->row.token_url, result);
         link_trouble(link, "no callback token yet (%s, status %d)",
                      result->result != 0 ? result->why : "SmartThings is busy or answered without one", result->status);
         wake_in(link, asked > delay ? asked : delay);
@@ -300,6 +308,8 @@ static void granted(struct link *link, int result, struct callback_row *failed)
     (void)failed;
     link->token_failures = 0;
     if (result == 0) {
+        oauth_trace_link(link->st->oauth, link->oauth,
+                         &(struct trace_note){.step = TRACE_GRANT, .got = link->row.callback_url});
         link->token_refused = link->row.access == NULL;
         token_send(link);
     } else {

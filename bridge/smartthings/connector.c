@@ -114,7 +114,7 @@ void smartthings_jobs_end(struct smartthings *st)
 static void discovery(struct smartthings *st, struct link *link, struct http_exchange *exchange, struct interaction *x)
 {
     struct str body = STR_INIT;
-    bool first = true;
+    size_t listed = 0;
     st->stats.discoveries++;
     lamps_sync(&st->lamps);
     schema_begin(&body, response_type(x), x->request_id, NULL);
@@ -125,14 +125,15 @@ static void discovery(struct smartthings *st, struct link *link, struct http_exc
     for (uint32_t i = 0; i < st->lamps.count; i++) {
         const struct str *description = lamps_description(&st->lamps, i);
         if (description->len > 0) {
-            if (!first) {
+            if (listed++ > 0) {
                 str_add_char(&body, ',');
             }
-            first = false;
             str_add(&body, description->data, description->len);
         }
     }
     str_add_z(&body, "]}");
+    traced_discovery(link, listed);
+    traced_answer(link, x, listed, body.len, link->asked_ms);
     outbox_listed(&link->outbox, loop_now(st->loop));
     delivery_schedule(link);
     http_answer(exchange, 200, JSON_TYPE, &body);
@@ -185,6 +186,8 @@ static void state_refresh(struct smartthings *st, struct link *link, struct http
         }
     }
     schema_end_states(&body);
+    oauth_trace_seen(st->oauth, link->oauth, TRACE_STATE_REFRESH, link->asked_ms);
+    traced_answer(link, x, x->device_count, body.len, link->asked_ms);
     delivery_schedule(link);
     http_answer(exchange, 200, JSON_TYPE, &body);
 }
@@ -264,6 +267,7 @@ static void answer_commands(struct job *job, const struct hub_result *results)
             outbox_release(&job->link->outbox, job->devices[i].lamp, now);
         }
     }
+    traced_answer(job->link, &job->x, job->x.device_count, body.len, job->link->asked_ms);
     delivery_schedule(job->link);
     http_answer(job->exchange, 200, JSON_TYPE, &body);
     job_free(job);
@@ -323,6 +327,7 @@ static void command(struct smartthings *st, struct link *link, struct http_excha
     struct job *job = job_new(st, link, exchange, x);
     size_t count = 0;
     st->stats.commands++;
+    oauth_trace_seen(st->oauth, link->oauth, TRACE_COMMAND, link->asked_ms);
     read_devices(job);
     struct hub_command *commands = mem_array(job->x.device_count + 1, sizeof commands[0]);
     for (size_t i = 0; i < job->x.device_count; i++) {
@@ -369,25 +374,32 @@ static void grant(struct smartthings *st, struct link *link, struct http_exchang
     const struct smartthings_config *config = &st->config;
     unsigned policy;
     enum global_error error = GLOBAL_NONE;
+    enum trace_cause cause = CAUSE_CALLBACK_NOT_CONFIGURED;
     const char *why = "";
     st->stats.grants++;
     if (strcmp(x->grant.grant_type, "authorization_code") != 0) {
         error = GLOBAL_UNSUPPORTED_GRANT_TYPE;
+        cause = CAUSE_GRANT_MALFORMED;
         why = "grantType is not authorization_code";
-    } else if (!config->callback_client_id || strcmp(x->grant.client_id, config->callback_client_id) != 0) {
+    } else if (!config->callback_client_id) {
         error = GLOBAL_INVALID_CLIENT;
-        why = config->callback_client_id ? "clientId is not the configured smartthings.callback_client_id"
-                                         : "no smartthings.callback_client_id is configured";
+        why = "no smartthings.callback_client_id is configured";
+    } else if (strcmp(x->grant.client_id, config->callback_client_id) != 0) {
+        error = GLOBAL_INVALID_CLIENT;
+        cause = CAUSE_GRANT_REFUSED_CLIENT_ID;
+        why = "clientId is not the configured smartthings.callback_client_id";
     } else if (!config->callback_client_secret) {
         error = GLOBAL_INVALID_CLIENT_SECRET;
         why = "no smartthings.callback_client_secret_file is configured";
     } else if (rules_url(x->grant.token_url, config->callback_hosts, &policy) != 0 ||
                rules_url(x->grant.callback_url, config->callback_hosts, &policy) != 0) {
         error = GLOBAL_BAD_REQUEST;
+        cause = CAUSE_CALLBACK_HOST_REFUSED;
         why = "callbackUrls are not https on a host of smartthings.callback_hosts";
     }
     if (error != GLOBAL_NONE) {
         link_trouble(link, "the grant of callback access was refused: %s", why);
+        traced_grant_refusal(link, x, cause);
         answer_error(st, exchange, x, 200, error, why);
         return;
     }
@@ -409,6 +421,7 @@ static void result(struct smartthings *st, struct link *link, struct http_exchan
     const char *error = x->result.error ? x->result.error : "no error named";
     const char *detail = x->result.detail ? x->result.detail : "";
     st->stats.results++;
+    link = traced_result(st, link, x);
     if (link) {
         link_trouble(link, "SmartThings refused our answer to %s: %s %s %s", of, error, detail,
                      x->result.device_id ? x->result.device_id : "");
@@ -429,23 +442,27 @@ static interaction_fn *const interactions[INTERACTION_TYPES] = {
 };
 
 /* Answers what is wrong with the token; false if the interaction may go on. */
-static bool refused_token(struct smartthings *st, struct http_exchange *exchange, struct interaction *x, int verdict)
+static bool refused_token(struct smartthings *st, struct http_exchange *exchange, struct interaction *x, int verdict,
+                          struct oauth_link *oauth)
 {
     switch (verdict) {
     case 0:
         return false;
     case ERR_EXPIRED:
+        traced_expired(st, oauth);
         answer_error(st, exchange, x, 200, GLOBAL_TOKEN_EXPIRED, "the access token has expired");
         return true;
     case ERR_ENDED:
         if (x->type == INTERACTION_DELETED) {
             answer_echo(exchange, x); /* said again: our first answer was lost */
         } else {
+            traced_stale(st, oauth, x->type);
             answer_error(st, exchange, x, 200, GLOBAL_INTEGRATION_DELETED, "the account was unlinked");
         }
         return true;
     case ERR_DENIED:
     case ERR_INVALID:
+        traced_unknown_token(st, x->type, x->type_text);
         answer_error(st, exchange, x, 200, GLOBAL_INVALID_TOKEN, "the access token is not one of ours");
         return true;
     default:
@@ -463,7 +480,7 @@ static void serve(struct smartthings *st, struct http_exchange *exchange, struct
         return;
     }
     int verdict = x->token ? oauth_verify(st->oauth, x->token, loop_wall_ms(), &oauth) : ERR_DENIED;
-    if (x->type != INTERACTION_RESULT && refused_token(st, exchange, x, verdict)) {
+    if (x->type != INTERACTION_RESULT && refused_token(st, exchange, x, verdict, oauth)) {
         return;
     }
     if (verdict == 0) {

@@ -151,6 +151,7 @@ static void taken(struct link *link)
 {
     outbox_delivered(&link->outbox, loop_now(link->st->loop));
     link->delivered_ms = loop_wall_ms();
+    oauth_trace_seen(link->st->oauth, link->oauth, TRACE_CALLBACK, link->delivered_ms);
     link->post_failures = 0;
     link->post_retried = false;
     link->post_request_id[0] = '\0';
@@ -164,6 +165,10 @@ static void token_refused(struct link *link, const struct fetch_result *result)
     uint64_t delay = link->post_retried ? retry_delay(link, result) : 0;
     secrets_prefix(tag, link->row.access, strlen(link->row.access));
     outbox_returned(&link->outbox, loop_now(link->st->loop), delay);
+    if (link->post_retried) {
+        traced_refusal(link, TRACE_CALLBACK, CAUSE_CALLBACK_TOKEN_REFUSED, NULL,
+                       "401 for a token that was just renewed");
+    }
     link->post_retried = true;
     if (strcmp(tag, link->post_token_tag) != 0) {
         return;
@@ -177,8 +182,12 @@ static void dropped(struct link *link, const struct fetch_result *result, const 
     size_t lights = outbox_dropped(&link->outbox, loop_now(link->st->loop));
     link->st->stats.dropped += lights;
     link->post_request_id[0] = '\0';
-    link_trouble(link, "SmartThings refused a callback for %zu lights: %d %s %s", lights, result->status,
-                 answer->error ? answer->error : "", answer->detail ? answer->detail : "");
+    struct str got = STR_INIT;
+    str_printf(&got, "%d %s %s", result->status, answer->error ? answer->error : "",
+               answer->detail ? answer->detail : "");
+    traced_refusal(link, TRACE_CALLBACK, CAUSE_CALLBACK_REFUSED, NULL, str_z(&got));
+    link_trouble(link, "SmartThings refused a callback for %zu lights: %s", lights, str_z(&got));
+    str_done(&got);
 }
 
 static void post_done(void *user, const struct fetch_result *result)
@@ -203,6 +212,7 @@ static void post_done(void *user, const struct fetch_result *result)
     case RULES_POST_RETRY: {
         uint64_t delay = retry_delay(link, result);
         outbox_returned(&link->outbox, loop_now(link->st->loop), delay);
+        traced_no_answer(link, TRACE_CALLBACK, link->row.callback_url, result);
         link_trouble(link, "a callback is sent again in %llu ms (%s, status %d)", (unsigned long long)delay,
                      result->result != 0 ? result->why : "SmartThings is busy", result->status);
         break;

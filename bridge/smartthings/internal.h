@@ -7,8 +7,10 @@
 #include "hub/hub.h"
 #include "loop/loop.h"
 #include "oauth/oauth.h"
+#include "oauth/trace.h"
 #include "smartthings/device.h"
 #include "smartthings/outbox.h"
+#include "smartthings/schema_parse.h"
 #include "smartthings/smartthings.h"
 
 #define LOG "smartthings"
@@ -50,6 +52,13 @@ struct callback_row {
     int attempts;                                /* of it */
 };
 
+/* What was answered last to an interaction of a type. */
+struct answered {
+    int64_t at_ms; /* wall; 0 never */
+    size_t devices, bytes;
+    char request_id[REQUEST_ID_SIZE];
+};
+
 struct link {
     struct smartthings *st;
     struct link *next;
@@ -78,6 +87,7 @@ struct link {
     bool post_retried;                     /* a 401 met this batch already */
     size_t post_lights;
 
+    struct answered answered[INTERACTION_TYPES];
     int64_t asked_ms, delivered_ms, error_ms;
     struct str error;
 };
@@ -117,6 +127,22 @@ void callback_stop(struct link *link);
 
 void delivery_schedule(struct link *link); /* after anything that may have changed what is due */
 void delivery_stop(struct link *link);
+
+/* ---- traced.c: what the link traces are told ---- */
+
+void traced_refusal(struct link *link, enum trace_step step, enum trace_cause cause, const char *expected,
+                    const char *got);
+void traced_discovery(struct link *link, size_t lights);
+/* The hot path: notes in memory what was answered. */
+void traced_answer(struct link *link, const struct interaction *x, size_t devices, size_t bytes, int64_t now_ms);
+/* Of an interactionResult; link NULL: it had no token. Returns the link it is about, NULL if that cannot be told. */
+struct link *traced_result(struct smartthings *st, struct link *link, const struct interaction *x);
+void traced_expired(struct smartthings *st, struct oauth_link *oauth);
+void traced_stale(struct smartthings *st, struct oauth_link *oauth, enum interaction_type type);
+void traced_unknown_token(struct smartthings *st, enum interaction_type type, const char *text);
+void traced_grant_refusal(struct link *link, const struct interaction *x, enum trace_cause cause);
+/* No usable answer came from url: unreachable, or busy. */
+void traced_no_answer(struct link *link, enum trace_step step, const char *url, const struct fetch_result *result);
 
 /* ---- smartthings.c ---- */
 

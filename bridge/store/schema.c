@@ -48,6 +48,16 @@ static const char *const migrations[] = {
 
     "CREATE TABLE driver_secrets ("
     "  driver TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (driver, key)) WITHOUT ROWID;",
+
+    /* 2: what happened to each attempt to link; no reference to links, which may be forgotten before */
+    "CREATE TABLE traces ("
+    "  number INTEGER PRIMARY KEY, link_id BLOB, client_id TEXT, account TEXT, redirect_uri TEXT,"
+    "  known INTEGER NOT NULL, webhook INTEGER NOT NULL);"
+
+    "CREATE TABLE trace_events ("
+    "  trace INTEGER NOT NULL, position INTEGER NOT NULL, step TEXT NOT NULL, outcome TEXT NOT NULL,"
+    "  cause TEXT NOT NULL, at INTEGER NOT NULL, last_at INTEGER NOT NULL, times INTEGER NOT NULL,"
+    "  expected TEXT, got TEXT, PRIMARY KEY (trace, position)) WITHOUT ROWID;",
 };
 
 int store_schema_version(void)

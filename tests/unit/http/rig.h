@@ -61,15 +61,10 @@ static void source(struct http_exchange *x, void *context)
     http_answer(x, 200, "text/plain", &body);
 }
 
-static void login(void *user, const char *name, const char *password, void (*answer)(void *token, int result),
-                  void *token)
+static void login(void *user, const char *name, const char *password, void (*answer)(void *token, bool ok), void *token)
 {
     (void)user;
-    if (strcmp(name, "busy") == 0) {
-        answer(token, ERR_BUSY);
-    } else {
-        answer(token, strcmp(name, "anna") == 0 && strcmp(password, "se:cret") == 0 ? 0 : ERR_DENIED);
-    }
+    answer(token, strcmp(name, "anna") == 0 && strcmp(password, "se:cret") == 0);
 }
 
 static const struct http_route routes[] = {

@@ -59,11 +59,21 @@ static void rig_open(struct rig *rig)
 {
     static const char *const redirects[] = {CALLBACK, OTHER_CALLBACK, NULL};
     static const struct oauth_client_config clients[] = {
-        {.id = "smartthings", .secret = "s3cret", .display_name = "SmartThings", .redirect_uris = redirects},
+        {.id = "smartthings",
+         .secret = "s3cret",
+         .display_name = "SmartThings",
+         .redirect_uris = redirects,
+         .webhook = true},
         {.id = "other", .secret = "0ther", .redirect_uris = redirects},
         {.id = "silent", .redirect_uris = redirects},
     };
-    const struct oauth_config config = {rig->keyless ? NULL : rig->key, clients, 3, rig->cost};
+    const struct oauth_config config = {.key = rig->keyless ? NULL : rig->key,
+                                        .clients = clients,
+                                        .client_count = 3,
+                                        .cost = rig->cost,
+                                        .callback_id = "viper",
+                                        .callback_secret = "callback secret",
+                                        .public_url = "https://lights.example.org"};
     assert_int_equal(store_open(rig->loop, &(struct store_config){rig->path, rig->expected}, &rig->store), 0);
     assert_int_equal(oauth_new(rig->loop, rig->store, &config, &rig->oauth), 0);
     rig->oauth->wall_ms = read_wall;

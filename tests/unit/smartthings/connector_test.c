@@ -409,11 +409,15 @@ static void rest(struct world *w, uint64_t ms)
 static void house_open(struct world *w)
 {
     static const char *const redirects[] = {"https://c2c-us.smartthings.com/oauth/callback", NULL};
-    static const struct oauth_client_config client = {"smartthings", "our-secret", "SmartThings", redirects, false};
+    static const struct oauth_client_config client = {.id = "smartthings",
+                                                      .secret = "our-secret",
+                                                      .display_name = "SmartThings",
+                                                      .redirect_uris = redirects,
+                                                      .webhook = true};
     static const char *const hosts[] = {"smartthings.com", "127.0.0.1", NULL};
     const struct store_config store_config = {.path = w->path};
     const struct hub_config hub_config = {.bridge_id = w->bridge_id, .deadline_ms = 300};
-    const struct oauth_config oauth_config = {w->key, &client, 1, {8192, 1}};
+    const struct oauth_config oauth_config = {.key = w->key, .clients = &client, .client_count = 1, .cost = {8192, 1}};
     const struct smartthings_config config = {"st-client", "st-secret", hosts, 20, SMARTTHINGS_DEVICE_UNAVAILABLE};
     assert_int_equal(store_open(w->loop, &store_config, &w->store), 0);
     assert_int_equal(fetch_new(w->loop, &w->fetch), 0);
