@@ -2,11 +2,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "app/command.h"
 #include "app/control.h"
 #include "app/print.h"
+#include "app/story.h"
 #include "base/json.h"
+
+#define SHOWN_ATTEMPTS 10u
 
 static const char *text_of(const struct json *object, const char *key)
 {
@@ -42,20 +46,26 @@ static const char *callback_says(const char *state)
     return "unknown";
 }
 
+static int64_t now_ms(void)
+{
+    return (int64_t)time(NULL) * 1000;
+}
+
 static void print_line(const struct json *link)
 {
     bool alive = json_is_true(json_get(link, "alive"));
-    const struct json *callback = json_get(link, "callback");
     printf("%s  ", text_of(link, "id"));
     print_cell(text_of(link, "account"), 16);
     print_cell(text_of(link, "client_name"), 14);
-    printf("%s\n    ", !alive ? "ended" : time_of(link, "redeemed_at") == 0 ? "never finished" : "linked");
+    printf("%s\n", !alive ? "ended" : time_of(link, "redeemed_at") == 0 ? "never finished" : "linked");
     if (alive) {
-        printf("callbacks: %s\n", callback_says(text_of(callback, "state")));
+        story_health(link, now_ms());
     } else {
+        printf("    ");
         print_text(stdout, text_of(link, "end_reason"));
         printf("\n");
     }
+    story_finding(json_get(link, "trace"));
 }
 
 static const struct {
@@ -97,36 +107,92 @@ static void print_whole(const struct json *link)
         print_text(stdout, text_of(callback, "last_error"));
         printf("\n");
     }
+    printf("  %-24s %s\n", "callbacks", callback_says(text_of(callback, "state")));
+    if (json_is_object(json_get(link, "trace"))) {
+        story_whole(json_get(link, "trace"));
+    }
 }
 
-static int show(const struct json *answer, const char *id, bool as_json, bool ended_too)
+/* The document that an id names: a link's, or "a" and the number of an attempt; NULL. */
+static const struct json *find(const struct json *answer, const char *id)
+{
+    for (const struct json *link = json_first(json_get(answer, "links")); link; link = json_next(link)) {
+        if (strcmp(id, text_of(link, "id")) == 0) {
+            return link;
+        }
+    }
+    for (const struct json *trace = json_first(json_get(answer, "attempts")); trace; trace = json_next(trace)) {
+        char name[24];
+        snprintf(name, sizeof name, "a%lld", (long long)time_of(trace, "attempt"));
+        if (strcmp(id, name) == 0) {
+            return trace;
+        }
+    }
+    return NULL;
+}
+
+static int show_one(const struct json *answer, const char *id, bool as_json)
+{
+    const struct json *found = find(answer, id);
+    if (!found) {
+        fprintf(stderr, "lightbridge links: there is no link or attempt ");
+        print_text(stderr, id);
+        fprintf(stderr, "; `lightbridge links --all` lists them\n");
+        return EXIT_NO;
+    }
+    if (as_json) {
+        print_json(found);
+    } else if (json_get(found, "events")) {
+        story_attempt(found);
+        story_whole(found);
+    } else {
+        print_whole(found);
+    }
+    return EXIT_FINE;
+}
+
+/* The newest ones come last, where the eye is. */
+static size_t show_attempts(const struct json *answer, bool all)
+{
+    size_t count = 0, skip = 0;
+    const struct json *attempts = json_get(answer, "attempts");
+    for (const struct json *trace = json_first(attempts); trace; trace = json_next(trace)) {
+        count++;
+    }
+    if (!all && count > SHOWN_ATTEMPTS) {
+        skip = count - SHOWN_ATTEMPTS;
+    }
+    if (count > 0) {
+        printf("attempts without a link%s\n", skip > 0 ? ", the last ones (--all: all)" : "");
+    }
+    for (const struct json *trace = json_first(attempts); trace; trace = json_next(trace)) {
+        if (skip > 0) {
+            skip--;
+        } else {
+            story_attempt(trace);
+        }
+    }
+    return count;
+}
+
+static int show_all(const struct json *answer, bool all)
 {
     size_t shown = 0;
-    if (as_json && !id) {
-        print_json(answer);
-        return EXIT_FINE;
-    }
     for (const struct json *link = json_first(json_get(answer, "links")); link; link = json_next(link)) {
-        if (id && strcmp(id, text_of(link, "id")) != 0) {
-            continue;
-        }
-        if (id && as_json) {
-            print_json(link);
-        } else if (id) {
-            print_whole(link);
-        } else if (ended_too || json_is_true(json_get(link, "alive"))) {
+        bool finished = time_of(link, "redeemed_at") != 0; /* the others are attempts */
+        if (finished && (all || json_is_true(json_get(link, "alive")))) {
             print_line(link);
-        } else {
-            continue;
+            shown++;
         }
-        shown++;
-    }
-    if (shown == 0 && id) {
-        fprintf(stderr, "lightbridge links: there is no link %s\n", id);
-        return EXIT_NO;
     }
     if (shown == 0) {
         puts("no account is linked; in the SmartThings app: add a device, by brand or as a linked service");
+    }
+    if (show_attempts(answer, all) == 0 && shown == 0) {
+        puts(
+            "Nobody has asked for authorization yet. If the app shows no page: is developer mode on, does the project\n"
+            "have a product under \"My Testing Devices\", and are the three URLs of the developer console those of\n"
+            "public.url (/oauth/authorize, /oauth/token, /smartthings/schema)?");
     }
     return EXIT_FINE;
 }
@@ -147,7 +213,13 @@ int command_links(const struct command *self, int argc, char **argv)
     char *socket = control_socket(path);
     exit_code = socket ? control_ask(socket, "/control/links", NULL, &answer) : EXIT_NO;
     if (exit_code == EXIT_FINE) {
-        exit_code = show(answer, words[0], as_json, all);
+        if (words[0]) {
+            exit_code = show_one(answer, words[0], as_json);
+        } else if (as_json) {
+            print_json(answer);
+        } else {
+            exit_code = show_all(answer, all);
+        }
     }
     json_free(answer);
     free(socket);

@@ -385,16 +385,14 @@ static void answer_login(struct http_exchange *x, const char *text)
     http_answer_error(x, 401, "unauthorized", text, 0);
 }
 
-static void login_done(void *token, int result)
+static void login_done(void *token, bool ok)
 {
     struct http_exchange *x = token;
-    if (x->http && result == 0) {
-        x->route->handle(x, x->http->config.contexts[x->route->context]);
-    } else if (result == 0 || result == ERR_DENIED) { /* with 0: the caller has gone */
+    if (!x->http || !ok) {
         answer_login(x, "wrong account or password");
-    } else { /* a 401 would make a browser ask for another password */
-        http_answer_error(x, 503, "temporarily_unavailable", err_text(result), 5);
+        return;
     }
+    x->route->handle(x, x->http->config.contexts[x->route->context]);
 }
 
 static void dispatch(struct http_exchange *x)

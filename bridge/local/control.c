@@ -245,6 +245,14 @@ static void put_link(struct json_out *j, const struct local *local, const struct
     json_member_text(j, "end_reason", i.end_reason ? i.end_reason : "");
     json_member_bool(j, "alive", oauth_link_alive(link));
     put_callback(j, local, link);
+    const struct trace *trace = oauth_trace_of(link);
+    traces_put_health(j, &i, trace);
+    json_put_key(j, "trace");
+    if (trace) {
+        traces_put_trace(j, trace);
+    } else {
+        json_put_null(j);
+    }
     json_end_object(j);
 }
 
@@ -261,6 +269,7 @@ void local_links(struct http_exchange *x, void *context)
         put_link(&j, local, link);
     }
     json_end_array(&j);
+    traces_put_attempts(&j, local->oauth);
     json_end_object(&j);
     answer_json(x, &body);
 }

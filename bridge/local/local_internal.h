@@ -9,6 +9,7 @@
 #include "hub/hub.h"
 #include "loop/loop.h"
 #include "oauth/oauth.h"
+#include "oauth/trace.h"
 #include "smartthings/smartthings.h"
 
 struct local {
@@ -30,5 +31,17 @@ void control_add_abilities(struct str *s, const struct light_profile *profile);
 void control_answer_error(struct http_exchange *x, int err, const char *text);
 /* Parses the body; NULL: an error was answered. The caller frees with json_free. */
 struct json *control_body(struct http_exchange *x);
+
+/* Traces of linking (traces.c). */
+void traces_put_trace(struct json_out *j, const struct trace *trace);
+void traces_put_health(struct json_out *j, const struct oauth_link_info *link,
+                       const struct trace *trace); /* may be NULL */
+/* Those that no redeemed link came of. */
+void traces_put_attempts(struct json_out *j, struct oauth *oauth);
+bool traces_is_attempt(struct oauth *oauth, const struct trace *trace);
+/* Plain text: "3h ago"; one line of when what was last done; what is wrong and what to do. */
+void traces_add_age(struct str *s, int64_t then_ms, int64_t now_ms);
+void traces_add_health(struct str *s, const struct oauth_link_info *link, const struct trace *trace, int64_t now_ms);
+void traces_add_finding(struct str *s, const struct trace_finding *finding);
 
 #endif

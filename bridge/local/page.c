@@ -4,6 +4,8 @@
 
 #include "local/local_internal.h"
 
+#define ATTEMPTS_SHOWN 10u
+
 static void put_row(struct str *s, const char *name, const char *right, const char *class, const char *below)
 {
     str_add_z(s, "<li><div class=\"row\"><span class=\"name\" dir=\"auto\">");
@@ -112,19 +114,58 @@ static void put_links(struct str *s, const struct local *local)
         while (k + 1 < sizeof callbacks / sizeof callbacks[0] && callbacks[k].callback != state.callback) {
             k++;
         }
-        str_printf(&below, "%s · %s", callbacks[k].says, i.id);
-        if (*state.last_error) {
+        struct trace_finding finding;
+        const struct trace *trace = oauth_trace_of(l);
+        bool troubled = trace && trace_finding(trace, &finding);
+        traces_add_health(&below, &i, trace, loop_wall_ms());
+        str_printf(&below, " · %s · %s", callbacks[k].says, i.id);
+        if (troubled) {
+            traces_add_finding(&below, &finding);
+        } else if (*state.last_error) {
             str_printf(&below, " · last trouble: %s", state.last_error);
         }
         struct str name = STR_INIT;
         str_printf(&name, "%s · %s", i.account, i.client_name ? i.client_name : i.client_id);
-        put_row(&rows, str_z(&name), callbacks[k].right, callbacks[k].class, str_z(&below));
+        put_row(&rows, str_z(&name), callbacks[k].right, troubled ? "bad" : callbacks[k].class, str_z(&below));
         str_done(&name);
         str_done(&below);
         shown++;
     }
     put_section(s, "Links", &rows, shown, "No account is linked",
                 "In the SmartThings app: add a device, and choose this bridge.");
+}
+
+/* The newest first: whoever looks here has just tried. */
+static void put_attempts(struct str *s, struct oauth *oauth)
+{
+    const struct trace *found[ATTEMPTS_SHOWN];
+    size_t count = 0;
+    struct str rows = STR_INIT;
+    for (const struct trace *t = oauth_trace_next(oauth, NULL); t; t = oauth_trace_next(oauth, t)) {
+        if (traces_is_attempt(oauth, t)) {
+            found[count++ % ATTEMPTS_SHOWN] = t;
+        }
+    }
+    for (size_t i = 0; i < count && i < ATTEMPTS_SHOWN; i++) {
+        const struct trace *t = found[(count - 1 - i) % ATTEMPTS_SHOWN];
+        struct trace_finding finding;
+        bool troubled = trace_finding(t, &finding);
+        struct str name = STR_INIT, below = STR_INIT;
+        str_printf(&name, "%s%s%s", t->account ? t->account : "", t->account ? " · " : "",
+                   t->client_id ? t->client_id : "unknown client");
+        str_add_z(&below, "began ");
+        traces_add_age(&below, t->events[0].at_ms, loop_wall_ms());
+        if (troubled) {
+            traces_add_finding(&below, &finding);
+        }
+        put_row(&rows, str_z(&name), troubled ? trace_step_row(finding.step)->title : "under way",
+                troubled ? "bad" : "", str_z(&below));
+        str_done(&name);
+        str_done(&below);
+    }
+    if (count > 0) {
+        put_section(s, "Attempts without a link", &rows, count, "", "");
+    }
 }
 
 struct networks {
@@ -165,6 +206,7 @@ void local_page(struct http_exchange *x, void *context)
     }
     put_lights(&s, local->hub);
     put_links(&s, local);
+    put_attempts(&s, local->oauth);
     put_networks(&s, local->hub);
     str_add_z(&s, "<p class=\"small\">lightbridge " LIGHTBRIDGE_VERSION "</p>\n</main>\n");
     http_answer_page(x, 200, "lightbridge", &s, NULL);

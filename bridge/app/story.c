@@ -1,0 +1,172 @@
+#include "app/story.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "app/print.h"
+#include "base/json.h"
+
+#define COLUMNS 80u
+
+static const char *text_of(const struct json *object, const char *key)
+{
+    const char *text = json_get_text(object, key);
+    return text ? text : "";
+}
+
+static int64_t number_of(const struct json *object, const char *key)
+{
+    int64_t value = 0;
+    (void)json_integer(json_get(object, key), 0, INT64_MAX, &value);
+    return value;
+}
+
+/* Words, broken between them so that a line has at most COLUMNS; the first stands at column `at`. */
+static void print_paragraph(const char *text, unsigned at, unsigned indent)
+{
+    char word[512];
+    while (*text) {
+        size_t len = strcspn(text, " ");
+        snprintf(word, sizeof word, "%.*s", (int)len, text);
+        unsigned width = print_width(word);
+        if (at > indent && at + 1 + width > COLUMNS) {
+            printf("\n%*s", (int)indent, "");
+            at = indent;
+        } else if (at > indent) {
+            putchar(' ');
+            at++;
+        }
+        print_text(stdout, word);
+        at += width;
+        text += len;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
+}
+
+static void print_labelled(const char *label, const char *text)
+{
+    if (*text) {
+        printf("  %-10s", label);
+        print_paragraph(text, 12, 12);
+    }
+}
+
+/* ---- health ---- */
+
+static void print_age(int64_t then_ms, int64_t now_ms)
+{
+    static const struct {
+        int64_t seconds;
+        const char *unit;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}};
+    int64_t age = now_ms > then_ms ? (now_ms - then_ms) / 1000 : 0;
+    size_t i = 0;
+    if (then_ms == 0) {
+        printf("never");
+        return;
+    }
+    while (i + 1 < sizeof units / sizeof units[0] && age < 2 * units[i].seconds) {
+        i++;
+    }
+    printf("%lld%s", (long long)(age / units[i].seconds), units[i].unit);
+}
+
+void story_health(const struct json *link, int64_t now_ms)
+{
+    static const struct {
+        const char *key, *says;
+    } times[] = {{"refresh_at", "refresh"},
+                 {"discovery_at", "discovery"},
+                 {"command_at", "command"},
+                 {"callback_at", "callback"},
+                 {"result_at", "complaint"}};
+    const struct json *health = json_get(link, "health");
+    printf("    token %s", text_of(json_get(link, "callback"), "state"));
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        printf(", %s ", times[i].says);
+        print_age(number_of(health, times[i].key), now_ms);
+    }
+    putchar('\n');
+}
+
+/* ---- findings and attempts ---- */
+
+void story_finding(const struct json *trace)
+{
+    const struct json *finding = json_get(trace, "finding");
+    if (!json_is_object(finding)) {
+        return;
+    }
+    const char *title = text_of(finding, "title");
+    printf("    ! %s:", title);
+    print_paragraph(text_of(finding, "sentence"), 7 + (unsigned)strlen(title), 6);
+}
+
+void story_attempt(const struct json *trace)
+{
+    const char *client = text_of(trace, "client");
+    const char *awaits = text_of(trace, "awaits");
+    char id[24];
+    snprintf(id, sizeof id, "a%lld", (long long)number_of(trace, "attempt"));
+    print_cell(id, 6);
+    print_time(number_of(trace, "began_at"));
+    printf("  ");
+    print_cell(*client ? client : "unknown client", 16);
+    print_text(stdout, text_of(trace, "account"));
+    putchar('\n');
+    if (json_is_object(json_get(trace, "finding"))) {
+        story_finding(trace);
+    } else if (*awaits) {
+        printf("    waiting for: %s\n", awaits);
+    }
+}
+
+/* ---- the whole story ---- */
+
+static void print_event(const struct json *event)
+{
+    const char *outcome = text_of(event, "outcome");
+    int64_t times = number_of(event, "times");
+    printf("  ");
+    print_time(number_of(event, "at"));
+    printf("  %-22s %-8s", text_of(event, "title"), outcome);
+    if (*text_of(event, "cause")) {
+        printf(" %s", text_of(event, "cause"));
+    }
+    if (times > 1) {
+        printf(" (%lld times, last ", (long long)times);
+        print_time(number_of(event, "last_at"));
+        printf(")");
+    }
+    putchar('\n');
+    if (*text_of(event, "expected")) {
+        printf("%20sexpected ", "");
+        print_paragraph(text_of(event, "expected"), 29, 29);
+    }
+    if (*text_of(event, "got")) {
+        printf("%20sgot ", "");
+        print_paragraph(text_of(event, "got"), 24, 24);
+    }
+}
+
+void story_whole(const struct json *trace)
+{
+    const struct json *finding = json_get(trace, "finding");
+    printf("what happened (attempt a%lld)\n", (long long)number_of(trace, "attempt"));
+    for (const struct json *event = json_first(json_get(trace, "events")); event; event = json_next(event)) {
+        print_event(event);
+    }
+    if (json_is_object(finding)) {
+        printf("what is wrong: %s at %s\n", text_of(finding, "cause"), text_of(finding, "title"));
+        print_labelled("", text_of(finding, "sentence"));
+        print_labelled("expected", text_of(finding, "expected"));
+        print_labelled("got", text_of(finding, "got"));
+        printf("what to do\n");
+        print_labelled("", text_of(finding, "advice"));
+    } else if (*text_of(trace, "awaits")) {
+        printf("nothing is wrong yet; waiting for: %s\n", text_of(trace, "awaits"));
+    } else {
+        puts("nothing is wrong");
+    }
+}
