@@ -564,13 +564,9 @@ static void run_case(void **state)
     teardown(&b);
 }
 
-/* contract_NAME [PATTERN]: the cases whose names match, or all. */
-int main(int argc, char **argv)
+int main(void)
 {
     struct CMUnitTest tests[CASE_COUNT];
-    if (argc > 1) {
-        cmocka_set_test_filter(argv[1]);
-    }
     if (secrets_init() != 0) {
         return 1;
     }
