@@ -56,6 +56,18 @@ async function regranted(bridge, cloud) {
     assert.equal((await callbackOf(bridge)).state, "granted");
 }
 
+const feature = {
+    state: { type: "binary", name: "state", property: "state", access: 7, value_on: "ON", value_off: "OFF" },
+    brightness: { type: "numeric", name: "brightness", property: "brightness", access: 7, value_min: 0, value_max: 254 },
+    color_temp: { type: "numeric", name: "color_temp", property: "color_temp", access: 7, value_min: 153, value_max: 500 },
+};
+const model = (name, ...features) => ({
+    model: name,
+    vendor: "test",
+    description: "",
+    exposes: [{ type: "light", features: features.map((f) => feature[f]) }],
+});
+
 test("20 changes meet an expired callback token: one refresh, all delivered", { timeout: 120_000 }, async (t) => {
     const { bridge, cloud } = await linked(t, { lights: 20 });
     cloud.expireCallbackToken();
@@ -172,6 +184,30 @@ test("changes that wait are not lost by a restart, be it orderly or not", { time
     assert.equal(cloud.grants, 1);
 });
 
+test("a change that waits is told after a restart, though the lamp is out of reach by then", { timeout: 120_000 }, async (t) => {
+    const broker = await startBroker(t);
+    const bridge = await startBridge(t, { broker });
+    const z2m = new Zigbee2mqtt(await connect(t, broker));
+    await z2m.start([deviceEntry(model("dimmer", "state", "brightness"), "0x00158d0000000001", "Hall")]);
+    const cloud = new Cloud(bridge);
+    await cloud.serve(t);
+    await cloud.link();
+    const [{ externalDeviceId: hall }] = await until("the lamp", async () => {
+        const { devices } = await cloud.discover();
+        return devices.length > 0 && devices;
+    });
+    await z2m.report("Hall", { state: "OFF", brightness: 254 });
+    await cloud.grant();
+    await cloud.converged();
+    const before = cloud.events;
+    cloud.refusals.push({ status: 429, headers: { "Retry-After": "600" } });
+    await z2m.report("Hall", { state: "ON", brightness: 127 });
+    await until("the refusal", () => cloud.events > before);
+    await broker.stop();
+    await restarted(t, bridge, cloud, bridge.stop);
+    await until("the change", () => cloud.picture.get(hall)?.switch === "on" && cloud.picture.get(hall).level === 50, 30);
+});
+
 test("a storm of 1,000 lights behind a stalled cloud stays small", { timeout: 300_000 }, async (t) => {
     const lights = 1000;
     const rounds = 8;
@@ -223,18 +259,6 @@ test("what a command's answer said is not said again", { timeout: 120_000 }, asy
     await until("the mark", () => cloud.told(ids[1], "switch").at(-1) === "on");
     assert.deepEqual(cloud.told(ids[0], "level"), []);
     assert.deepEqual(cloud.told(ids[0], "switch"), []);
-});
-
-const feature = {
-    state: { type: "binary", name: "state", property: "state", access: 7, value_on: "ON", value_off: "OFF" },
-    brightness: { type: "numeric", name: "brightness", property: "brightness", access: 7, value_min: 0, value_max: 254 },
-    color_temp: { type: "numeric", name: "color_temp", property: "color_temp", access: 7, value_min: 153, value_max: 500 },
-};
-const model = (name, ...features) => ({
-    model: name,
-    vendor: "test",
-    description: "",
-    exposes: [{ type: "light", features: features.map((f) => feature[f]) }],
 });
 
 test("health both ways; lights that come, go and change what they can", { timeout: 240_000 }, async (t) => {
