@@ -4,6 +4,8 @@
 
 #include "base/err.h"
 
+#define SLACK_MS 250u /* Retry-After counts seconds, and a busy loop's idea of now is a little old, theirs and ours */
+
 int fault_order(struct fault_plan *plan, enum rehearsal_fault fault, uint32_t times, uint32_t argument)
 {
     if (times == 0) {
@@ -20,7 +22,7 @@ int fault_order(struct fault_plan *plan, enum rehearsal_fault fault, uint32_t ti
 
 enum rehearsal_fault fault_next(struct fault_plan *plan, uint64_t now, uint32_t *ret_argument, bool *ret_early)
 {
-    *ret_early = now < plan->not_before;
+    *ret_early = now + SLACK_MS < plan->not_before;
     *ret_argument = 0;
     plan->not_before = 0;
     if (plan->count == 0) {

@@ -27,6 +27,7 @@ class SmartThings {
         for (const stream of [this.child.stdout, this.child.stderr]) {
             stream.on("data", (bytes) => (this.output += bytes));
         }
+        this.child.stdin.on("error", () => {}); // it has ended: line() says with what
         this.ended = once(this.child, "close").then(([code, signal]) => (this.end = { code, signal }));
         t.after(async () => {
             if (!this.end) {
@@ -54,7 +55,7 @@ class SmartThings {
     line(pattern, from = 0, seconds = 20) {
         return until(`${pattern} from lightbridge-sim`, () => {
             const found = this.lines.slice(from).find((l) => pattern.test(l));
-            assert.ok(found || !this.end, `it has ended:\n${this.output}`);
+            assert.ok(found || !this.end, `it has ended, ${JSON.stringify(this.end)}`);
             return found;
         }, seconds).catch((error) => {
             throw new Error(`${error.message}\n${this.output}`);
