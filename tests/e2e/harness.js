@@ -282,6 +282,7 @@ export async function installation(
             const out = { stdout: "", stderr: "" };
             child.stdout.on("data", (d) => (out.stdout += d));
             child.stderr.on("data", (d) => (out.stderr += d));
+            child.stdin.on("error", () => {}); // most commands read nothing, and may have ended before even "" was written
             child.stdin.end(input);
             const [code] = await once(child, "close");
             return { code, ...out };
