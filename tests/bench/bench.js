@@ -48,38 +48,23 @@ async function main() {
     progress("starting");
     const network = lamps(LIGHTS);
     const honest = new Bridge("lightbridge", t, network, { optimistic: false });
-    const optimistic = new Bridge("lightbridge, optimistic", t, network, { optimistic: true });
+    const optimistic = new Bridge(OPTIMISTIC, t, network, { optimistic: true });
     const peer = new Peer("peer", t, network);
     const all = [honest, optimistic, peer];
+    const both = [honest, peer];
     for (const system of all) {
         await system.start();
     }
-    const both = [honest, peer];
-
-    progress("idle without lights");
-    const wakeUps = (what) => Promise.all(both.map((s) => attempt(s, what, async () => keep(s, what, await s.wakeUps(plan.idle)))));
-    const memory = (what) => both.forEach((s) => keep(s, what, s.memory()));
-    await wakeUps("wake-ups without lights");
-    memory("memory idle");
+    await withoutLights(both);
     progress(`announcing ${LIGHTS} lights`);
     await Promise.all(all.map((s) => s.announce()));
-    memory("memory loaded");
-    await turns(both, plan.runs, "a storm of reports", async (s) => keep(s, "storm", await s.measure("storm", { reports: plan.reports })));
-    const commands = (s, options) => s.measure("commands", { seconds: plan.seconds, "warm-up": plan.warmUp, ...options });
-    await turns(both, plan.runs, "latency, one command at a time", async (s) => keep(s, "closed", await commands(s)));
-    await turns(both, plan.runs, `latency at ${plan.rate} commands a second`, async (s) => {
-        keep(s, "open", await commands(s, { rate: plan.rate, connections: 64 }));
-    });
-    await turns(all, plan.runs, "commands for a CPU-second", async (s) => keep(s, "load", await commands(s, { connections: 16 })));
-    await turns(both, plan.runs, "discovery", async (s) => {
-        keep(s, "discovery", await s.measure("discovery", { seconds: plan.seconds / 2 }));
-        keep(s, "discoveries", await s.measure("discovery", { seconds: plan.seconds / 2, connections: 2 }));
-    });
-    memory("memory after");
+    both.forEach((s) => keep(s, "memory loaded", s.memory()));
+    await atLoad(both, all);
+    both.forEach((s) => keep(s, "memory after", s.memory()));
     if (!quick) {
         progress("idle with 1,000 lights");
         await Promise.all(both.map((s) => s.quiet()));
-        await wakeUps("wake-ups");
+        await wakeUps(both, "wake-ups");
     }
     for (const system of all) {
         await system.stop();
@@ -88,14 +73,44 @@ async function main() {
     print(rows());
 }
 
+function wakeUps(systems, what) {
+    return Promise.all(systems.map((s) => attempt(s, what, async () => keep(s, what, await s.wakeUps(plan.idle)))));
+}
+
+async function withoutLights(systems) {
+    progress("idle without lights");
+    await wakeUps(systems, "wake-ups without lights");
+    systems.forEach((s) => keep(s, "memory idle", s.memory()));
+}
+
+async function atLoad(both, all) {
+    const { runs, seconds, warmUp, rate, reports } = plan;
+    const commands = (s, options) => s.measure("commands", { seconds, "warm-up": warmUp, ...options });
+    await turns(both, runs, "a storm of reports", async (s) => keep(s, "storm", await s.measure("storm", { reports })));
+    await turns(both, runs, "latency, one command at a time", async (s) => keep(s, "closed", await commands(s)));
+    await turns(both, runs, `latency at ${rate} commands a second`, async (s) => {
+        keep(s, "open", await commands(s, { rate, connections: 64 }));
+    });
+    await turns(all, runs, "commands for a CPU-second", async (s) => {
+        keep(s, "load", await commands(s, { connections: 16 }));
+    });
+    await turns(both, runs, "discovery", async (s) => {
+        keep(s, "discovery", await s.measure("discovery", { seconds: seconds / 2 }));
+        keep(s, "discoveries", await s.measure("discovery", { seconds: seconds / 2, connections: 2 }));
+    });
+}
+
 const MB = 1024;
 
 function figure(key, name, pick) {
     return median((results[key]?.[name] ?? []).map(pick));
 }
 
+const OPTIMISTIC = "lightbridge, optimistic";
+
 function row(name, unit, better, measurement, pick, aim, ours = "lightbridge") {
-    return { figure: name, unit, better, aim, ours: figure(ours, measurement, pick), theirs: figure("peer", measurement, pick) };
+    const theirs = figure("peer", measurement, pick);
+    return { figure: name, unit, better, aim, ours: figure(ours, measurement, pick), theirs };
 }
 
 function rows() {
@@ -103,18 +118,20 @@ function rows() {
         ["p50", "p99", "max"].map((p) => row(`${name}, ${p}`, "ms", "less", measurement, (v) => v[side][p], aims?.[p]));
     const memory = (name, measurement, aims) =>
         ["rss", "pss", "anonymous"].map((p) => row(`${name}: ${p}`, "MB", "less", measurement, (v) => v[p] / MB, aims?.[p]));
+    const perCpu = (v) => v.per_cpu_second;
+    const perSecond = (v) => v.per_second;
     return [
         ...latency("webhook to lamp, one at a time", "closed", "arrival_ms", { p50: "0.20", p99: "1.0" }),
         ...latency("webhook to answer, one at a time", "closed", "answer_ms"),
         ...latency(`webhook to lamp, ${plan.rate}/s open loop`, "open", "arrival_ms", { p50: "0.20", p99: "1.0" }),
-        row("commands, honest; peer optimistic", "per CPU-s", "more", "load", (v) => v.per_cpu_second, "20,000"),
-        row("commands, both optimistic", "per CPU-s", "more", "load", (v) => v.per_cpu_second, "20,000", "lightbridge, optimistic"),
-        row("commands, honest; peer optimistic", "per s", "more", "load", (v) => v.per_second),
+        row("commands, honest; peer optimistic", "per CPU-s", "more", "load", perCpu, "20,000"),
+        row("commands, both optimistic", "per CPU-s", "more", "load", perCpu, "20,000", OPTIMISTIC),
+        row("commands, honest; peer optimistic", "per s", "more", "load", perSecond),
         row("discovery of 1,000 lights", "ms", "less", "discovery", (v) => v.answer_ms.p50, "1"),
-        row("discoveries of 1,000 lights", "per s", "more", "discoveries", (v) => v.per_second, "4,000"),
+        row("discoveries of 1,000 lights", "per s", "more", "discoveries", perSecond, "4,000"),
         row("discovery's answer", "kB", undefined, "discovery", (v) => v.bytes / 1000),
-        row("reports taken in", "per s", "more", "storm", (v) => v.per_second, "50,000"),
-        row("reports taken in", "per CPU-s", "more", "storm", (v) => v.per_cpu_second),
+        row("reports taken in", "per s", "more", "storm", perSecond, "50,000"),
+        row("reports taken in", "per CPU-s", "more", "storm", perCpu),
         row("last states lost", "of 1,000", undefined, "storm", (v) => v.lost, "0"),
         ...memory("memory, no lights", "memory idle"),
         ...memory("memory, 1,000 lights", "memory loaded", { rss: "20", anonymous: "6" }),
@@ -131,6 +148,7 @@ console.log(
         `peer: Node ${process.versions.node}; ${word("mosquitto", "-h")}; ` +
         `medians of ${plan.runs} runs (least-most)${options.map((o) => `; ${o}`).join("")}\n`,
 );
+
 /** Ends what was started, last first, whatever happened. */
 async function end() {
     for (const stop of ends.splice(0).reverse()) {

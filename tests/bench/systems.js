@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { allDefinitions, deviceEntry, lightsOf } from "../e2e/catalogue.js";
 import { Cloud } from "../e2e/cloud.js";
-import { Program, binaries, freePort, installation, lightbridge, scratch, startBridge, startBroker, until } from "../e2e/harness.js";
+import { Program, binaries, freePort, installation, lightbridge, scratch } from "../e2e/harness.js";
+import { startBridge, startBroker, until } from "../e2e/harness.js";
 
 const mqtt = createRequire(new URL("../e2e/package.json", import.meta.url))("mqtt");
 const KEPT_MS = 5000; // fetch() keeps its connections for four seconds
@@ -63,52 +64,47 @@ class System {
         return this.program.pid;
     }
 
-    /** Plays Zigbee2MQTT: the retained list, the state of each lamp, and answers to questions for it, until quiet(). */
+    /** Zigbee2MQTT's part: the retained list, then a state of each lamp. Questions for states are not answered, or the
+     *  answers would mix with the states of a storm; a lamp that has reported is not asked twice. */
     async announce() {
-        const client = (this.answering = mqtt.connect(this.broker.url, { protocolVersion: 4 }));
+        const client = (this.watching = mqtt.connect(this.broker.url, { protocolVersion: 4 }));
         await once(client, "connect");
         this.t.after(() => client.endAsync());
-        const byName = new Map(this.network.flatMap((l) => [[l.name, l], [l.ieee, l]]));
-        const publish = (topic, value, options) => client.publishAsync(`zigbee2mqtt/${topic}`, JSON.stringify(value), options);
-        const report = (lamp) =>
-            publish(lamp.name, {
-                state: "ON",
-                brightness: 254,
-                ...(lamp.white ? { color_mode: "color_temp", color_temp: 370 } : {}),
-            });
-        client.on("message", (topic) => {
-            const lamp = byName.get(topic.split("/")[1]);
-            this.asked = Date.now();
-            if (lamp && !client.disconnecting) {
-                report(lamp);
-            }
-        });
+        client.on("message", () => (this.asked = Date.now()));
         await client.subscribeAsync("zigbee2mqtt/+/get");
-        await publish("bridge/state", { state: "online" }, { qos: 1, retain: true });
-        await publish("bridge/devices", this.network.map((l) => l.entry), { qos: 1, retain: true });
+        const publish = (topic, value, retain) =>
+            client.publishAsync(`zigbee2mqtt/${topic}`, JSON.stringify(value), { qos: 1, retain });
+        await publish("bridge/state", { state: "online" }, true);
+        const list = this.network.map((l) => l.entry);
+        await publish("bridge/devices", list, true);
         await this.settled();
-        this.network.forEach(report);
+        const white = { color_mode: "color_temp", color_temp: 370 };
+        const state = (l) => ({ state: "ON", brightness: 254, ...(l.white ? white : {}) });
+        await Promise.all(this.network.map((l) => publish(l.name, state(l), false)));
     }
 
     /** The bridge asks the lamps for their states slowly, one by one: waits until that is over. */
     async quiet() {
         await until("the questions for states to end", () => Date.now() - (this.asked ?? 0) > 3000, 150);
-        await this.answering?.endAsync();
+        await this.watching.endAsync();
     }
 
     /** All lamps are listed; their names under which the webhook knows them are kept for bench-load. */
     async settled() {
-        const devices = await until(`${this.key} to list ${this.network.length} lights`, async () => {
+        const listed = async () => {
             const list = await this.devices();
             return list.length === this.network.length && list;
-        }, 60);
+        };
+        const devices = await until(`${this.key} to list ${this.network.length} lights`, listed, 60);
         const ids = new Map(devices.map((d) => [d.friendlyName, d.externalDeviceId]));
+        const line = (l) => `${ids.get(l.name)} ${l.name} ${l.ieee} ${l.white ? "white" : "dimmer"}\n`;
         this.lampsFile = join(this.folder, "lamps");
-        writeFileSync(this.lampsFile, this.network.map((l) => `${ids.get(l.name)} ${l.name} ${l.ieee} ${l.white ? "white" : "dimmer"}\n`).join(""));
+        writeFileSync(this.lampsFile, this.network.map(line).join(""));
     }
 
     measure(what, options = {}) {
-        const words = { port: this.port, token: this.token, broker: this.broker.port, lamps: this.lampsFile, pid: this.pid, ...options };
+        const { port, token, lampsFile, pid } = this;
+        const words = { port, token, broker: this.broker.port, lamps: lampsFile, pid, ...options };
         return measured([what, ...Object.entries(words).flatMap(([k, v]) => [`--${k}`, v])]);
     }
 
