@@ -36,11 +36,22 @@ static const struct option names[] = {
     {"help", no_argument, NULL, 'h'},          {0},
 };
 
+static double number(const char *value)
+{
+    char *end;
+    double n = strtod(value, &end);
+    if (end == value || *end || !(n >= 0 && n <= 1e9)) {
+        (void)fprintf(stderr, "bench-load: %s is no number from 0 to 1000000000\n", value);
+        exit(2);
+    }
+    return n;
+}
+
 static void take(struct options *o, int name, char *value)
 {
     switch (name) {
     case 'p':
-        o->port = (unsigned)atoi(value);
+        o->port = (unsigned)number(value);
         break;
     case 'a':
         o->path = value;
@@ -49,7 +60,7 @@ static void take(struct options *o, int name, char *value)
         o->token = value;
         break;
     case 'b':
-        o->broker = (unsigned)atoi(value);
+        o->broker = (unsigned)number(value);
         break;
     case 'B':
         o->base = value;
@@ -58,22 +69,22 @@ static void take(struct options *o, int name, char *value)
         o->lamps_file = value;
         break;
     case 'i':
-        o->pid = atoi(value);
+        o->pid = (pid_t)number(value);
         break;
     case 'c':
-        o->connections = (unsigned)atoi(value);
+        o->connections = (unsigned)number(value);
         break;
     case 'r':
-        o->rate = atof(value);
+        o->rate = number(value);
         break;
     case 's':
-        o->seconds = atof(value);
+        o->seconds = number(value);
         break;
     case 'w':
-        o->warm_up = atof(value);
+        o->warm_up = number(value);
         break;
     case 'n':
-        o->reports = strtoul(value, NULL, 10);
+        o->reports = (unsigned long)number(value);
         break;
     case 'h':
         (void)fputs(usage, stdout);

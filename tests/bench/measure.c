@@ -22,7 +22,7 @@ uint64_t measure_cpu(pid_t pid)
     clockid_t clock;
     struct timespec t;
     if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0) {
-        return 0;
+        fail("the CPU time of process %d cannot be read", (int)pid);
     }
     return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }

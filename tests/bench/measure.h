@@ -9,7 +9,7 @@
 struct json_out;
 
 uint64_t measure_now(void); /* monotonic nanoseconds */
-/* CPU time of a process with all its threads, in nanoseconds; 0 where it cannot be read. */
+/* CPU time of a process with all its threads, in nanoseconds. */
 uint64_t measure_cpu(pid_t pid);
 
 struct samples {
