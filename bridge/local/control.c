@@ -256,9 +256,28 @@ static void put_link(struct json_out *j, const struct local *local, const struct
     json_end_object(j);
 }
 
+/* While the store cannot be read nobody knows which accounts and links there are: "none" would be a lie. */
+static bool answered_unknown(const struct local *local, struct http_exchange *x)
+{
+    int err = oauth_trouble(local->oauth);
+    const char *health = "", *trouble = "";
+    bool key = true;
+    if (err == 0 || oauth_account_count(local->oauth) > 0 || oauth_link_next(local->oauth, NULL)) {
+        return false;
+    }
+    if (local->sources.store) {
+        local->sources.store(local->sources.user, &health, &trouble, &key);
+    }
+    control_answer_error(x, err, trouble);
+    return true;
+}
+
 void local_links(struct http_exchange *x, void *context)
 {
     struct local *local = context;
+    if (answered_unknown(local, x)) {
+        return;
+    }
     struct str body = STR_INIT;
     struct json_out j;
     json_out_init(&j, &body);
@@ -314,6 +333,9 @@ void local_unlink(struct http_exchange *x, void *context)
 void local_accounts(struct http_exchange *x, void *context)
 {
     struct local *local = context;
+    if (answered_unknown(local, x)) {
+        return;
+    }
     struct str body = STR_INIT;
     struct json_out j;
     json_out_init(&j, &body);

@@ -23,15 +23,24 @@ export const simulator = existsSync(join(binaries, "tests/lightbridge-sim"))
 export const patience = Number(process.env.LB_PATIENCE ?? 1);
 const wrap = (process.env.LB_WRAP ?? "").split(" ").filter(Boolean);
 
-/** A port that was free a moment ago. */
+/**
+ * A port that was free a moment ago, and below those that the system gives to whoever connects: so that it is still free
+ * when a daemon comes back to it.
+ */
 export async function freePort() {
-    const server = createServer();
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address();
-    server.close();
-    await once(server, "close");
-    return port;
+    for (;;) {
+        const server = createServer();
+        server.listen(10000 + Math.floor(Math.random() * 22000), "127.0.0.1");
+        const [port] = await Promise.race([
+            once(server, "listening").then(() => [server.address().port]),
+            once(server, "error").then(() => []),
+        ]).catch(() => []);
+        if (port) {
+            server.close();
+            await once(server, "close");
+            return port;
+        }
+    }
 }
 
 /** Polls until `probe` returns something true, and returns that. `what` names it when it never comes. */

@@ -161,6 +161,16 @@ async function refusesToJudge(t, { place, cloud }, says, { keyless = false } = {
     assert.equal(driven.code, 0, driven.stderr);
     assert.match(bridge.program.log(), says);
     assert.match(await (await fetch(`${bridge.publicUrl}/healthz`)).text(), says);
+    for (const words of [["links"], ["account", "list"]]) {
+        const { code, stdout, stderr } = bridge.run(words);
+        if (keyless) {
+            assert.equal(code, 0, stderr);
+            assert.match(stdout, /anna/);
+        } else {
+            assert.equal(code, 1, `${words}: ${stdout}`); // "none" would be a lie
+            assert.match(stderr, says);
+        }
+    }
     if (!keyless) {
         const added = bridge.run(["account", "add", "ben"], { input: `${password}\n` });
         assert.equal(added.code, 1, added.stdout);
