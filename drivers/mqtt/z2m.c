@@ -32,6 +32,7 @@ static void all_gone(struct z2m *z, const char *why)
 {
     z2m_question_forget_all(z);
     for (struct z2m_node *n = z2m_nodes_next(&z->nodes, NULL); n; n = z2m_nodes_next(&z->nodes, n)) {
+        n->heard = false;
         /* Nobody takes back an "online" of a Zigbee2MQTT that died. */
         if (n->availability == LIGHT_REACH_ONLINE) {
             n->availability = LIGHT_REACH_UNKNOWN;
@@ -83,6 +84,8 @@ static void bridge_is(struct z2m *z, enum z2m_bridge bridge)
         all_gone(z, "Zigbee2MQTT has stopped");
     } else if (before == BRIDGE_OFFLINE) {
         all_back(z);
+    } else {
+        z2m_question_ask_all(z); /* what was asked before it was there is lost */
     }
 }
 
@@ -155,6 +158,7 @@ static void take_state(struct z2m *z, struct z2m_node *node, const char *payload
         garbage(z, node->name, err == ERR_TOO_LARGE ? "a state longer than 64 kB" : "a state that is no JSON object");
         return;
     }
+    node->heard = true;
     for (size_t i = 0; i < count; i++) {
         if (node->slots[i].light) {
             z2m_command_report(z, &node->slots[i], &patches[i]);

@@ -27,6 +27,7 @@ struct z2m_node {
     uint8_t availability; /* enum light_reach, by its own topic; what a dead Zigbee2MQTT left there is unknown */
     bool tells;           /* it has an availability topic */
     bool questioned;      /* in the queue of questions */
+    bool heard;           /* it has said its state since its Zigbee2MQTT is there */
     uint32_t seen;        /* serial of the list it was last in */
 };
 
@@ -105,6 +106,8 @@ struct z2m {
     /* questions: z2m_question.c */
     struct z2m_node *first_question, *last_question;
     struct timer *question;
+    uint64_t next_question_at; /* loop ms: not before */
+    unsigned question_rounds;  /* in which some did not answer */
 };
 
 /* z2m_list.c */
@@ -124,7 +127,7 @@ void z2m_command_topic(struct z2m *z, const struct z2m_node *node, const char *v
 
 /* z2m_question.c: states are asked for one by one, the radio is slow */
 void z2m_question_ask(struct z2m *z, struct z2m_node *node);
-void z2m_question_ask_all(struct z2m *z);
+void z2m_question_ask_all(struct z2m *z); /* begins anew with the patience for those that do not answer */
 void z2m_question_due(void *user);
 void z2m_question_forget(struct z2m *z, struct z2m_node *node);
 void z2m_question_forget_all(struct z2m *z);

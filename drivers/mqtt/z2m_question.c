@@ -3,12 +3,13 @@
 #include "mqtt/z2m_internal.h"
 
 #define QUESTION_EVERY_MS 100u /* with jitter: 75..125 */
+#define AGAIN_FIRST_MS 30000u  /* those that have not answered are asked again, then at twice that, */
+#define AGAIN_LAST_MS 3600000u /* and so on up to an hour */
 
-static void arm(struct z2m *z, uint64_t delay)
+static void arm(struct z2m *z, uint64_t due)
 {
-    if (!timer_active(z->question)) {
-        timer_start(z->question, delay);
-    }
+    uint64_t now = loop_now(z->loop);
+    timer_start(z->question, due > now ? due - now : 0);
 }
 
 void z2m_question_ask(struct z2m *z, struct z2m_node *node)
@@ -20,15 +21,40 @@ void z2m_question_ask(struct z2m *z, struct z2m_node *node)
     node->questioned = true;
     node->asked = 0;
     node->next_question = NULL;
-    *(z->last_question ? &z->last_question->next_question : &z->first_question) = node;
+    if (z->last_question) {
+        z->last_question->next_question = node;
+    } else {
+        z->first_question = node;
+        arm(z, z->next_question_at);
+    }
     z->last_question = node;
-    arm(z, 0);
+}
+
+static void ask_all(struct z2m *z, bool again)
+{
+    for (struct z2m_node *n = z2m_nodes_next(&z->nodes, NULL); n; n = z2m_nodes_next(&z->nodes, n)) {
+        if (!again || !n->heard) {
+            z2m_question_ask(z, n);
+        }
+    }
 }
 
 void z2m_question_ask_all(struct z2m *z)
 {
+    z->question_rounds = 0;
+    ask_all(z, false);
+}
+
+/* Nobody is left to be asked, but some have perhaps not answered: the radio lost it, or somebody cut their power. */
+static void rest(struct z2m *z)
+{
+    uint64_t pause = AGAIN_FIRST_MS << (z->question_rounds < 8 ? z->question_rounds : 8);
     for (struct z2m_node *n = z2m_nodes_next(&z->nodes, NULL); n; n = z2m_nodes_next(&z->nodes, n)) {
-        z2m_question_ask(z, n);
+        if (!n->heard && n->id[0] != '#' && n->availability != LIGHT_REACH_OFFLINE) {
+            z->question_rounds++;
+            arm(z, loop_now(z->loop) + (pause < AGAIN_LAST_MS ? pause : AGAIN_LAST_MS));
+            return;
+        }
     }
 }
 
@@ -90,10 +116,16 @@ void z2m_question_due(void *user)
 {
     struct z2m *z = user;
     uint8_t jitter;
+    if (!z->first_question) {
+        ask_all(z, true);
+    }
     while (z->first_question && !ask_first(z)) {
     }
+    secrets_random(&jitter, sizeof jitter);
+    z->next_question_at = loop_now(z->loop) + QUESTION_EVERY_MS * 3 / 4 + jitter * QUESTION_EVERY_MS / 512;
     if (z->first_question) {
-        secrets_random(&jitter, sizeof jitter);
-        arm(z, QUESTION_EVERY_MS * 3 / 4 + jitter * QUESTION_EVERY_MS / 512);
+        arm(z, z->next_question_at);
+    } else {
+        rest(z);
     }
 }

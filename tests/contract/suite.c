@@ -564,9 +564,13 @@ static void run_case(void **state)
     teardown(&b);
 }
 
-int main(void)
+/* contract_NAME [PATTERN]: the cases whose names match, or all. */
+int main(int argc, char **argv)
 {
     struct CMUnitTest tests[CASE_COUNT];
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
     if (secrets_init() != 0) {
         return 1;
     }

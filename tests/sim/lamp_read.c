@@ -71,7 +71,7 @@ static const char *take_level(struct reading *r, const struct json *value)
 static const char *take_percent(struct reading *r, const struct json *value)
 {
     double percent = -1;
-    return set_level(r, to_number(value, &percent) ? percent * 2.55 : -1);
+    return set_level(r, to_number(value, &percent) ? percent * 255 / 100 : -1);
 }
 
 static const char *take_level_step(struct reading *r, const struct json *value)

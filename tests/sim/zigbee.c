@@ -109,13 +109,14 @@ static void subscribe(struct zigbee *z)
     }
 }
 
-/* Zigbee2MQTT's order. The last subscription's answer says that the broker has had all that went before. */
-static void tell_everything(struct zigbee *z)
+static void tell_online(struct zigbee *z)
 {
     static const char online[] = "{\"state\":\"online\"}";
-    struct str s = STR_INIT;
     zigbee_send(z, "bridge/state", online, sizeof online - 1, 1, true);
-    subscribe(z);
+}
+
+static void tell_everything(struct zigbee *z)
+{
     zigbee_tell_info(z);
     zigbee_tell_devices(z);
     zigbee_tell_groups(z);
@@ -130,14 +131,27 @@ static void tell_everything(struct zigbee *z)
             zigbee_judge_group(z, &z->groups[i], true);
         }
     }
+}
+
+/* At its start Zigbee2MQTT says that it is online, subscribes, and publishes everything (mqtt.ts, onConnect; bridge.ts,
+   start). When its broker comes back its client subscribes again by itself, and it says that it is online, no more:
+   what a broker without persistence has lost of the retained documents stays lost until it restarts. The last
+   subscription's answer says that the broker has had all that went before. */
+static void on_up(void *user)
+{
+    struct zigbee *z = user;
+    struct str s = STR_INIT;
+    if (z->starting) {
+        tell_online(z);
+        subscribe(z);
+        tell_everything(z);
+    } else {
+        subscribe(z);
+        tell_online(z);
+    }
     str_printf(&s, "%s/bridge/request/#", z->config.base);
     z->ready_mid = broker_subscribe(z->broker, &(const char *){s.data}, 1);
     str_done(&s);
-}
-
-static void on_up(void *user)
-{
-    tell_everything(user);
 }
 
 static void on_down(void *user)

@@ -213,7 +213,7 @@ static void put_schema(struct json_out *j)
     json_member_object(j, "config_schema");
     json_member_text(j, "type", "object");
     json_member_object(j, "properties");
-    for (int i = 0; i < 110; i++) {
+    for (int i = 0; i < 150; i++) {
         char name[32];
         snprintf(name, sizeof name, "setting_%d", i);
         json_member_object(j, name);
@@ -313,7 +313,7 @@ void zigbee_tell_definitions(struct zigbee *z)
 {
     struct str s = STR_INIT;
     str_add_z(&s, "{\"clusters\":{");
-    for (int i = 0; i < 130; i++) {
+    for (int i = 0; i < 156; i++) {
         str_printf(&s, "%s\"cluster%d\":{\"ID\":%d,\"attributes\":{", i ? "," : "", i, i);
         for (int k = 0; k < 24; k++) {
             str_printf(&s, "%s\"attribute%d\":{\"ID\":%d,\"type\":33,\"write\":true,\"max\":65535}", k ? "," : "", k,
