@@ -1,7 +1,7 @@
 // lightbridge-sim zigbee2mqtt against what somebody else wrote: the catalogue that Zigbee2MQTT itself uses, a real broker
 // and npm's client. What the tests of the bridge take for Zigbee2MQTT must be like it.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import test from "node:test";
 import mqtt from "mqtt";
@@ -116,6 +116,7 @@ test("retained documents, availability, last will and a proper end", async (t) =
 
     await sim.stop();
     await listener.until("bridge/state", "offline when it ends", (s) => s.state === "offline");
+    assert.deepEqual(listener.on("bridge/state").map((text) => JSON.parse(text).state), ["online", "offline"], "said once: the will is not needed");
     const again = await startSim(t, broker, ["--lamps", "3"]);
     await until("online again", () => listener.last("bridge/state").state === "online");
     again.expected = true;
@@ -265,6 +266,59 @@ test("the broker goes and comes back: the simulator finds it", async (t) => {
     const z = await Listener.open(t, again);
     await z.send("Lamp 2/set", { state: "ON" });
     await z.until("Lamp 2", "obeys", (s) => s.state === "ON");
+});
+
+test("lines of standard input: what happens to lamps", async (t) => {
+    const broker = await startBroker(t);
+    const child = spawn(simulator, ["zigbee2mqtt", "--broker", broker.url, "--lamps", "4", "--shape", "81810", "--reports", "0"]);
+    t.after(() => child.kill("SIGKILL"));
+    let said = "";
+    child.stdout.on("data", (d) => (said += d));
+    await until("ready", () => /^ready: 4 lamps/m.test(said));
+    const z = await Listener.open(t, broker);
+    const type = (line) => child.stdin.write(`${line}\n`);
+    const orderly = async (lamp) => {
+        await z.send(`Lamp ${lamp}/set`, { state: "TOGGLE" });
+        await z.send("Lamp 4/set", { state: "TOGGLE" });
+    };
+    type("wall 1");
+    await z.until("Lamp 1", "the wall", (s) => s.state === "ON");
+    type("offline 2");
+    await z.until("Lamp 2/availability", "lost", (s) => s.state === "offline");
+    type("silent 3");
+    type("slow 1 100");
+    await until("it knows", () => type("list") && /, silent$/m.test(said) && /, slow$/m.test(said));
+    z.messages.splice(0);
+    await orderly(1);
+    await orderly(2);
+    await orderly(3);
+    await until("the answers", () => z.on("Lamp 4").length === 3 && z.on("Lamp 1").length === 1);
+    assert.deepEqual([z.on("Lamp 2").length, z.on("Lamp 3").length], [0, 0]);
+    assert.equal(z.messages.find((m) => m.topic === "zigbee2mqtt/Lamp 4").text, z.on("Lamp 4")[0]);
+
+    type("stale 4");
+    type("remove 2");
+    await z.until("bridge/devices", "one less", (d) => !d.some((e) => e.friendly_name === "Lamp 2"));
+    z.messages.splice(0);
+    await z.send("Lamp 4/set", { brightness: 7 });
+    await until("old, then new", () => z.on("Lamp 4").length === 2);
+    assert.deepEqual(z.on("Lamp 4").map((text) => JSON.parse(text).brightness), [254, 7]);
+    type("join 2");
+    await z.until("bridge/event", "interviewed", (e) => e.type === "device_interview" && e.data.status === "successful" && e.data.ieee_address === "0x00158d0001000002");
+    assert.ok(z.last("bridge/devices").some((d) => d.friendly_name === "0x00158d0001000002" && d.interview_state === "SUCCESSFUL"));
+    assert.ok(z.on("bridge/devices").some((text) => JSON.parse(text).some((d) => d.interview_state === "IN_PROGRESS" && !d.definition)));
+    type("group Hall = 1 4");
+    await z.until("bridge/groups", "a group", (g) => g[0]?.friendly_name === "Hall" && g[0].members.length === 2);
+    type("restart crash");
+    await z.until("bridge/state", "the will", (s) => s.state === "offline");
+    await until("ready again", () => said.match(/^ready: /gm).length === 2);
+    await z.until("Lamp 4", "cached states after a start", (s) => s.brightness === 7);
+    type("wall 99");
+    type("dance");
+    await until("what is wrong with them", () => /no: wall needs a lamp, a number from 1 to 4/.test(said) && /no: "dance" is no word/.test(said));
+    type("quit");
+    const [code] = await once(child, "exit");
+    assert.equal(code, 0);
 });
 
 test("the same seed makes the same run, another another", async (t) => {

@@ -1,5 +1,6 @@
 #include "sim/broker.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 
 #include <mosquitto.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "loop/loop.h"
 
@@ -25,7 +27,8 @@ struct broker {
     struct timer *retry;
     int watched; /* WATCH_* the watch has now */
     bool up;
-    bool lost; /* a call found the connection dead: try again soon */
+    bool lost;       /* a call found the connection dead: try again soon */
+    bool complained; /* about this outage: once is enough */
 };
 
 static void unwatch(struct broker *b)
@@ -42,6 +45,14 @@ static void check(struct broker *b, int result)
     }
 }
 
+static void complain(struct broker *b, const char *what)
+{
+    if (!b->complained) {
+        b->complained = true;
+        log_warn("broker", "%s:%u: %s; trying again until it works", b->config.host, b->config.port, what);
+    }
+}
+
 /* ---- what libmosquitto calls ---- */
 
 static void on_connect(struct mosquitto *mosq, void *user, int code)
@@ -50,7 +61,10 @@ static void on_connect(struct mosquitto *mosq, void *user, int code)
     (void)mosq;
     b->up = code == 0;
     if (b->up) {
+        b->complained = false;
         b->config.up(b->config.user);
+    } else {
+        complain(b, mosquitto_connack_string(code));
     }
 }
 
@@ -140,7 +154,9 @@ static void each_second(void *user)
 static void dial(void *user)
 {
     struct broker *b = user;
-    if (mosquitto_connect(b->mosq, b->config.host, b->config.port, KEEPALIVE_S) != MOSQ_ERR_SUCCESS) {
+    int result = mosquitto_connect(b->mosq, b->config.host, b->config.port, KEEPALIVE_S);
+    if (result != MOSQ_ERR_SUCCESS) {
+        complain(b, result == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(result));
         b->lost = true;
         return;
     }

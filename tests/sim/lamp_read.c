@@ -121,21 +121,22 @@ static const char *take_temperature_percent(struct reading *r, const struct json
                                       : "value is not a number: '%s'";
 }
 
-static double member(const struct json *object, const char *a, const char *b)
+/* 0..max, or -1 where neither name has a number that is not negative. */
+static double member(const struct json *object, const char *a, const char *b, double max)
 {
     double value;
     const struct json *v = json_get(object, a);
-    return to_number(v ? v : json_get(object, b), &value) && value >= 0 ? value : -1;
+    return to_number(v ? v : json_get(object, b), &value) && value >= 0 ? fmin(value, max) : -1;
 }
 
 static bool read_color(struct lamp_command *c, const struct json *value)
 {
     const char *hex = json_text(value) ? json_text(value) : json_get_text(value, "hex");
-    double x = member(value, "x", "x");
-    double y = member(value, "y", "y");
-    double red = member(value, "r", "red");
-    double green = member(value, "g", "green");
-    double blue = member(value, "b", "blue");
+    double x = member(value, "x", "x", 1);
+    double y = member(value, "y", "y", 1);
+    double red = member(value, "r", "red", 255);
+    double green = member(value, "g", "green", 255);
+    double blue = member(value, "b", "blue", 255);
     c->by_hs = false;
     if (hex) {
         unsigned long bits = strtoul(hex + (*hex == '#'), NULL, 16);
@@ -152,7 +153,7 @@ static bool read_color(struct lamp_command *c, const struct json *value)
         return true;
     }
     c->by_hs = true;
-    c->hs = (struct cie_hs){member(value, "hue", "h"), member(value, "saturation", "s")};
+    c->hs = (struct cie_hs){member(value, "hue", "h", 3600), member(value, "saturation", "s", 100)};
     return c->hs.hue >= 0 || c->hs.saturation >= 0;
 }
 
@@ -267,7 +268,8 @@ void lamp_read_set(const struct json *message, const struct lamp lamps[], size_t
     double seconds = 0;
     bool timed = to_number(json_get(message, "transition"), &seconds) && seconds >= 0 && seconds < 6554;
     for (size_t i = 0; i < count; i++) {
-        ret_commands[i] = (struct lamp_command){.timed = timed, .transition_ms = (uint32_t)(seconds * 1000)};
+        ret_commands[i] =
+            (struct lamp_command){.timed = timed, .transition_ms = timed ? (uint32_t)(seconds * 1000) : 0};
     }
     for (const struct json *m = json_first(message); m; m = json_next(m)) {
         size_t len;
