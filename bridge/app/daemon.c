@@ -101,25 +101,11 @@ static void tell_metrics(void *user, struct str *out)
                (double)s.slowest_us / 1e6);
 }
 
-struct waiting_login {
-    void (*answer)(void *token, bool ok);
-    void *token;
-};
-
-static void login_done(void *user, int result)
-{
-    struct waiting_login *w = user;
-    w->answer(w->token, result == 0);
-    free(w);
-}
-
-static void local_login(void *user, const char *name, const char *password, void (*answer)(void *token, bool ok),
+static void local_login(void *user, const char *name, const char *password, void (*answer)(void *token, int result),
                         void *token)
 {
     struct daemon *d = user;
-    struct waiting_login *w = mem_alloc(sizeof *w);
-    *w = (struct waiting_login){answer, token};
-    oauth_login(d->oauth, name, password, login_done, w);
+    oauth_login(d->oauth, name, password, answer, token);
 }
 
 static void end(void *user, int number)

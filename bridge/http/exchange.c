@@ -385,14 +385,16 @@ static void answer_login(struct http_exchange *x, const char *text)
     http_answer_error(x, 401, "unauthorized", text, 0);
 }
 
-static void login_done(void *token, bool ok)
+static void login_done(void *token, int result)
 {
     struct http_exchange *x = token;
-    if (!x->http || !ok) {
+    if (x->http && result == 0) {
+        x->route->handle(x, x->http->config.contexts[x->route->context]);
+    } else if (result == 0 || result == ERR_DENIED) { /* with 0: the caller has gone */
         answer_login(x, "wrong account or password");
-        return;
+    } else { /* a 401 would make a browser ask for another password */
+        http_answer_error(x, 503, "temporarily_unavailable", err_text(result), 5);
     }
-    x->route->handle(x, x->http->config.contexts[x->route->context]);
 }
 
 static void dispatch(struct http_exchange *x)

@@ -47,9 +47,9 @@ struct http_config {
     const struct http_route *routes;
     size_t route_count;
     void *const *contexts;
-    /* Checks a local login (the account's password); calls answer(exchange_token, ok) later. NULL: local logins are
-     * refused. */
-    void (*login)(void *user, const char *name, const char *password, void (*answer)(void *token, bool ok),
+    /* Checks a local login (the account's password); calls answer(token, result) once, now or later: 0, ERR_DENIED, or
+       why it cannot be told now (503). NULL: local logins are refused. */
+    void (*login)(void *user, const char *name, const char *password, void (*answer)(void *token, int result),
                   void *token);
     void *login_user;
     unsigned deadline_ms; /* from a complete request to its answer; 0: 10 000 */

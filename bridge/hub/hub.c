@@ -45,9 +45,7 @@ int hub_new(struct loop *loop, struct store *store, struct fetch *fetch, const s
     hub->lifeline->hub = hub;
     hub->lifeline->holders = 1;
     if (keep_load(hub) != 0 || secret_load(hub) != 0) {
-        log_warn("hub",
-                 "the lights could not be read from the store (%s): their names, rooms and last states are unknown",
-                 store_trouble(store));
+        log_warn("hub", "the lights cannot be read from the store: their names, rooms and last states are unknown");
     }
     if (hub->light_count > 0) {
         timer_start(hub->unserved, hub->config.unserved_ms);

@@ -201,8 +201,12 @@ void keep_rows_due(void *user)
 void keep_flush(struct hub *hub)
 {
     struct store_batch *batch = store_batch_new();
-    secret_save(hub);
     size_t count = 0;
+    if (store_health(hub->store) == STORE_OK || store_health(hub->store) == STORE_FULL) {
+        secret_save(hub);
+    } else {
+        hub->first_dirty = NULL; /* it takes nothing, and has said so */
+    }
     for (struct light *l = hub->first_dirty; l; l = l->next_dirty) {
         if (l->row_dirty) {
             keep_add_row(batch, l);

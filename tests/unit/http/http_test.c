@@ -143,6 +143,9 @@ static void test_local_rules(void **state)
     HAS(LOCAL("GET / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 1.2.3.4\r\nAuthorization: Basic "
               "YW5uYTpzZTpjcmV0\r\n\r\n"),
         " 403 ");
+    HAS(LOCAL("GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic YnVzeTp4\r\n\r\n"), " 503 "); /* busy:x */
+    HAS(str_z(&got), "Retry-After: 5");
+    assert_null(strstr(str_z(&got), "WWW-Authenticate"));
     HAS(LOCAL("GET /echo HTTP/1.1\r\nHost: localhost\r\n\r\n"), " 404 ");
     str_done(&got);
 }

@@ -61,10 +61,15 @@ static void source(struct http_exchange *x, void *context)
     http_answer(x, 200, "text/plain", &body);
 }
 
-static void login(void *user, const char *name, const char *password, void (*answer)(void *token, bool ok), void *token)
+static void login(void *user, const char *name, const char *password, void (*answer)(void *token, int result),
+                  void *token)
 {
     (void)user;
-    answer(token, strcmp(name, "anna") == 0 && strcmp(password, "se:cret") == 0);
+    if (strcmp(name, "busy") == 0) {
+        answer(token, ERR_BUSY);
+    } else {
+        answer(token, strcmp(name, "anna") == 0 && strcmp(password, "se:cret") == 0 ? 0 : ERR_DENIED);
+    }
 }
 
 static const struct http_route routes[] = {

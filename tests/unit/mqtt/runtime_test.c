@@ -676,6 +676,39 @@ static void lamps_are_asked_one_by_one(void **unused)
     assert_string_equal(last_topic(), "z/0x3/get");
 }
 
+static void what_was_asked_too_early_is_asked_again(void **unused)
+{
+    (void)unused;
+    wire_up();
+    list("[" LAMP("0x1", "Lamp") "]"); /* retained, from a Zigbee2MQTT that is not there yet */
+    WAIT(wire.count == 1);
+    say("z/bridge/state", "online");
+    WAIT(wire.count == 2);
+    assert_string_equal(last_topic(), "z/0x1/get");
+    say("z/bridge/state", "online"); /* no news */
+    turns(300);
+    assert_int_equal(wire.count, 2);
+}
+
+static void news_one_by_one_are_no_burst_of_questions(void **unused)
+{
+    (void)unused;
+    struct str text = STR_INIT;
+    wire_up();
+    for (int i = 0; i < 5; i++) {
+        str_clear(&text);
+        for (int k = 0; k <= i; k++) {
+            str_printf(&text, "%s" LAMP("0x%d", "Lamp %d"), k ? "," : "[", k, k);
+        }
+        str_add_char(&text, ']');
+        say("z/bridge/devices", str_z(&text));
+        turns(10);
+    }
+    str_done(&text);
+    assert_true(wire.count <= 2);
+    WAIT(wire.count == 5);
+}
+
 /* ---- Zigbee2MQTT's death ---- */
 
 static void a_stale_online_does_not_count(void **unused)
@@ -744,6 +777,8 @@ int main(void)
         CASE(a_large_list_does_not_hold_up_the_loop),
         CASE(a_newer_list_replaces_one_under_way),
         CASE(lamps_are_asked_one_by_one),
+        CASE(what_was_asked_too_early_is_asked_again),
+        CASE(news_one_by_one_are_no_burst_of_questions),
         CASE(a_stale_online_does_not_count),
         cmocka_unit_test_setup_teardown(the_brokers_word_in_the_optimistic_setting, setup_optimistic, teardown),
     };
