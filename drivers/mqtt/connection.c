@@ -24,6 +24,8 @@
 #define BACKOFF_FIRST_MS 500u  /* then doubled each time */
 #define BACKOFF_LAST_MS 30000u /* plus up to half of it */
 #define READS_PER_TURN 256     /* packets, then others get their turn */
+#define RECEIVE_BYTES                                                                                                  \
+    131072 /* what the kernel keeps for us, twice that: the library reads on while there is anything */
 
 /* What the pool needs, by value; it may outlive the connection. */
 struct attempt {
@@ -340,6 +342,8 @@ static void started(void *user, bool cancelled)
     mosquitto_disconnect_callback_set(a->client, on_disconnect);
     mosquitto_message_callback_set(a->client, on_message);
     mosquitto_publish_callback_set(a->client, on_publish);
+    int receive = RECEIVE_BYTES;
+    (void)setsockopt(mosquitto_socket(a->client), SOL_SOCKET, SO_RCVBUF, &receive, sizeof receive);
     c->watched = WATCH_READ | (mosquitto_want_write(a->client) ? WATCH_WRITE : 0);
     c->watch = watch_new(c->loop, mosquitto_socket(a->client), c->watched, on_socket, c);
     timer_repeat(c->check, CHECK_MS);
