@@ -247,6 +247,21 @@ static void spare(struct z2m *z, struct z2m_intake *intake, const char *ieee)
     intake->doubtful |= ieee[0] == 0;
 }
 
+/* Whose entry is it, though it cannot be parsed? Zigbee2MQTT writes its JSON compact. */
+static void salvage_ieee(const char *bytes, size_t len, char ret_ieee[Z2M_NAME])
+{
+    static const char key[] = "\"ieee_address\":\"";
+    const char *from = memmem(bytes, len, key, sizeof key - 1);
+    size_t at = 0;
+    for (from = from ? from + sizeof key - 1 : bytes + len; from + at < bytes + len && at < Z2M_NAME - 1; at++) {
+        if (from[at] == '"') {
+            memcpy(ret_ieee, from, at);
+            ret_ieee[at] = 0;
+            return;
+        }
+    }
+}
+
 static void take_device(struct z2m *z, struct z2m_intake *intake, const char *bytes, size_t len)
 {
     struct json *entry = NULL;
@@ -255,6 +270,8 @@ static void take_device(struct z2m *z, struct z2m_intake *intake, const char *by
     int err = json_parse(bytes, len, Z2M_MAX_ENTRY, &entry, NULL);
     if (err == 0) {
         err = z2m_read_device(entry, device);
+    } else {
+        salvage_ieee(bytes, len, device->ieee);
     }
     json_free(entry);
     if (err != 0) {
