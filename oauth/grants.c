@@ -185,7 +185,7 @@ static void trace_unknown(struct oauth *oauth, const struct oauth_client *client
     char prefix[9];
     struct str got = STR_INIT;
     secrets_prefix(prefix, token, strlen(token));
-    str_printf(&got, "%zu characters, SHA-256 %s...", strlen(token), prefix);
+    str_printf(&got, "%zu characters, SHA-256 %s", strlen(token), prefix);
     oauth_trace_begin(oauth, &(struct trace_origin){client->id, NULL, true},
                       &(struct trace_note){.step = step,
                                            .outcome = TRACE_REFUSED,

@@ -271,7 +271,7 @@ static struct trace *find_alike(struct oauth *oauth, const struct trace_origin *
 
 uint32_t oauth_trace_begin(struct oauth *oauth, const struct trace_origin *origin, const struct trace_note *note)
 {
-    struct trace *trace = !origin->known && note->outcome == TRACE_REFUSED ? find_alike(oauth, origin, note) : NULL;
+    struct trace *trace = note->outcome == TRACE_REFUSED ? find_alike(oauth, origin, note) : NULL;
     if (!trace) {
         trace = add(oauth, origin);
     }

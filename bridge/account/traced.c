@@ -54,7 +54,7 @@ static void name_state(struct str *s, const struct pending *p)
     char prefix[9];
     if (p->state) {
         secrets_prefix(prefix, p->state, p->state_len);
-        str_printf(s, "a state of %zu bytes, SHA-256 %s...", p->state_len, prefix);
+        str_printf(s, "a state of %zu bytes, SHA-256 %s", p->state_len, prefix);
     } else {
         str_add_z(s, "no state");
     }

@@ -1,7 +1,7 @@
 /* LD_PRELOAD: clocks that a test sets forward, so that what happens after minutes can be tested in none.
 
-   LB_CLOCK          file of 8 bytes, a number (int64, as the machine has it) of milliseconds by which all clocks are
-   ahead LB_CLOCK_PROCESS  name of the executable it is for ("lightbridge"): LD_PRELOAD is inherited by children
+   LB_CLOCK          file of 8 bytes: milliseconds (int64 of this machine) by which all clocks are ahead
+   LB_CLOCK_PROCESS  executable that it is for ("lightbridge"): LD_PRELOAD is inherited by children
 
    A process that sleeps does not notice: the test wakes it with a request. No locks, no memory, only system calls. */
 #include <errno.h>
