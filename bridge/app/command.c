@@ -43,9 +43,11 @@ const struct command commands[] = {
      "by the lamp's network, or it is assumed because the lamp never says anything.\n",
      command_light},
     {"links", "[ID] [--all] [--json]", "account links and their health",
-     "  --all           ended links too\n"
-     "  --json          machine-readable, ended ones too; described in lightbridge(1)\n",
-     "With an ID: its story.\n", command_links},
+     "  --all           ended links, and all attempts without a link\n"
+     "  --json          machine-readable, all of them; described in lightbridge(1)\n",
+     "With an ID: its whole story, what is wrong and what to do. Attempts that did not become\n"
+     "a link are listed below the links, as a1, a2, ...\n",
+     command_links},
     {"unlink", "ID", "ends an account link (SmartThings then asks to link again)", "", "", command_unlink},
     {"store", "reset [--yes]", "gives up the store: all links and accounts go; the old file is kept aside",
      "  --yes           does not ask\n", "The daemon must not be running. Lights keep their ids.\n", command_store},
