@@ -143,13 +143,13 @@ void trace_done(struct trace *trace)
 
 /* ---- which step is to blame ---- */
 
-static bool follows(enum trace_step step, enum trace_step ancestor)
+static bool implies(enum trace_step step, enum trace_step other)
 {
-    for (enum trace_step after = trace_step_row(step)->after; after != step; after = trace_step_row(step)->after) {
-        if (after == ancestor) {
+    while (trace_step_row(step)->implies != step) {
+        step = trace_step_row(step)->implies;
+        if (step == other) {
             return true;
         }
-        step = after;
     }
     return false;
 }
@@ -158,7 +158,7 @@ static bool follows(enum trace_step step, enum trace_step ancestor)
 static bool made_good(const struct trace *trace, const struct trace_event *event)
 {
     for (enum trace_step step = 0; step < TRACE_STEPS; step++) {
-        const struct trace_event *done = follows(step, event->step) ? trace_latest(trace, step) : NULL;
+        const struct trace_event *done = implies(step, event->step) ? trace_latest(trace, step) : NULL;
         if (done && done->outcome == TRACE_OK && (done->last_ms > event->last_ms || done > event)) {
             return true;
         }

@@ -144,12 +144,13 @@ struct trace {
 /* ---- tables (trace_table.c) ---- */
 
 struct trace_step_row {
-    const char *name;      /* of documents and the store: permanent */
-    const char *title;     /* for people */
-    enum trace_step after; /* what it follows; itself: nothing */
-    unsigned deadline_s;   /* by which it must have come after that; 0: nobody waits for it */
-    bool on_demand;        /* only where it was said to be awaited */
-    bool webhook;          /* only of clients that use the webhook */
+    const char *name;        /* of documents and the store: permanent */
+    const char *title;       /* for people */
+    enum trace_step after;   /* what it follows; itself: nothing */
+    enum trace_step implies; /* what cannot have failed where this was done; itself: nothing */
+    unsigned deadline_s;     /* by which it must have come after that; 0: nobody waits for it */
+    bool on_demand;          /* only where it was said to be awaited */
+    bool webhook;            /* only of clients that use the webhook */
     enum trace_cause absence;
     const char *request; /* what should have come: method and path */
 };

@@ -8,6 +8,8 @@
 #include "base/json.h"
 #include "base/log.h"
 
+#define COLUMNS 80u
+
 void print_text(FILE *to, const char *text)
 {
     struct str s = STR_INIT;
@@ -50,6 +52,28 @@ void print_cell(const char *text, unsigned width)
     unsigned shown = print_width(text);
     print_text(stdout, text);
     printf("%*s", shown < width ? (int)(width - shown) + 2 : 2, "");
+}
+
+void print_paragraph(const char *text, unsigned at, unsigned indent)
+{
+    char word[512];
+    while (*text) {
+        size_t len = strcspn(text, " ");
+        snprintf(word, sizeof word, "%.*s", (int)len, text);
+        unsigned width = print_width(word);
+        if (at > indent && at + 1 + width > COLUMNS) {
+            printf("\n%*s", (int)indent, "");
+            at = indent;
+        } else if (at > indent) {
+            putchar(' ');
+            at++;
+        }
+        print_text(stdout, word);
+        at += width;
+        text += len;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
 }
 
 void print_json(const struct json *value)

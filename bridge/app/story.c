@@ -2,11 +2,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "app/print.h"
 #include "base/json.h"
-
-#define COLUMNS 80u
+#include "base/str.h"
 
 static const char *text_of(const struct json *object, const char *key)
 {
@@ -21,29 +21,6 @@ static int64_t number_of(const struct json *object, const char *key)
     return value;
 }
 
-/* Words, broken between them so that a line has at most COLUMNS; the first stands at column `at`. */
-static void print_paragraph(const char *text, unsigned at, unsigned indent)
-{
-    char word[512];
-    while (*text) {
-        size_t len = strcspn(text, " ");
-        snprintf(word, sizeof word, "%.*s", (int)len, text);
-        unsigned width = print_width(word);
-        if (at > indent && at + 1 + width > COLUMNS) {
-            printf("\n%*s", (int)indent, "");
-            at = indent;
-        } else if (at > indent) {
-            putchar(' ');
-            at++;
-        }
-        print_text(stdout, word);
-        at += width;
-        text += len;
-        text += strspn(text, " ");
-    }
-    putchar('\n');
-}
-
 static void print_labelled(const char *label, const char *text)
 {
     if (*text) {
@@ -54,7 +31,7 @@ static void print_labelled(const char *label, const char *text)
 
 /* ---- health ---- */
 
-static void print_age(int64_t then_ms, int64_t now_ms)
+static void add_age(struct str *s, int64_t then_ms, int64_t now_ms)
 {
     static const struct {
         int64_t seconds;
@@ -63,13 +40,13 @@ static void print_age(int64_t then_ms, int64_t now_ms)
     int64_t age = now_ms > then_ms ? (now_ms - then_ms) / 1000 : 0;
     size_t i = 0;
     if (then_ms == 0) {
-        printf("never");
+        str_add_z(s, "never");
         return;
     }
     while (i + 1 < sizeof units / sizeof units[0] && age < 2 * units[i].seconds) {
         i++;
     }
-    printf("%lld%s", (long long)(age / units[i].seconds), units[i].unit);
+    str_printf(s, "%lld%s", (long long)(age / units[i].seconds), units[i].unit);
 }
 
 void story_health(const struct json *link, int64_t now_ms)
@@ -82,12 +59,15 @@ void story_health(const struct json *link, int64_t now_ms)
                  {"callback_at", "callback"},
                  {"result_at", "complaint"}};
     const struct json *health = json_get(link, "health");
-    printf("    token %s", text_of(json_get(link, "callback"), "state"));
+    struct str line = STR_INIT;
+    str_printf(&line, "token %s", text_of(json_get(link, "callback"), "state"));
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
-        printf(", %s ", times[i].says);
-        print_age(number_of(health, times[i].key), now_ms);
+        str_printf(&line, ", %s ", times[i].says);
+        add_age(&line, number_of(health, times[i].key), now_ms);
     }
-    putchar('\n');
+    printf("    ");
+    print_paragraph(str_z(&line), 4, 4);
+    str_done(&line);
 }
 
 /* ---- findings and attempts ---- */
@@ -124,29 +104,40 @@ void story_attempt(const struct json *trace)
 
 /* ---- the whole story ---- */
 
+/* To the second: that is what deadlines are about. */
+static void print_second(int64_t wall_ms)
+{
+    char text[32];
+    struct tm tm;
+    time_t seconds = (time_t)(wall_ms / 1000);
+    localtime_r(&seconds, &tm);
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
+    fputs(text, stdout);
+}
+
 static void print_event(const struct json *event)
 {
     const char *outcome = text_of(event, "outcome");
     int64_t times = number_of(event, "times");
     printf("  ");
-    print_time(number_of(event, "at"));
+    print_second(number_of(event, "at"));
     printf("  %-22s %-8s", text_of(event, "title"), outcome);
     if (*text_of(event, "cause")) {
         printf(" %s", text_of(event, "cause"));
     }
     if (times > 1) {
         printf(" (%lld times, last ", (long long)times);
-        print_time(number_of(event, "last_at"));
+        print_second(number_of(event, "last_at"));
         printf(")");
     }
     putchar('\n');
     if (*text_of(event, "expected")) {
-        printf("%20sexpected ", "");
-        print_paragraph(text_of(event, "expected"), 29, 29);
+        printf("%8sexpected ", "");
+        print_paragraph(text_of(event, "expected"), 17, 17);
     }
     if (*text_of(event, "got")) {
-        printf("%20sgot ", "");
-        print_paragraph(text_of(event, "got"), 24, 24);
+        printf("%8sgot      ", "");
+        print_paragraph(text_of(event, "got"), 17, 17);
     }
 }
 

@@ -223,6 +223,21 @@ static void test_what_follows_makes_good_what_was_before(void **state)
     trace_done(&trace);
 }
 
+/* A callback that is taken is no sign that the lights have been. */
+static void test_a_complaint_about_the_list_outlasts_callbacks(void **state)
+{
+    struct trace trace = {.webhook = true};
+    (void)state;
+    int64_t at = go_to(&trace, TRACE_GRANT);
+    note(&trace, TRACE_DISCOVERY, TRACE_REFUSED, CAUSE_BAD_RESPONSE, at + 1);
+    done(&trace, TRACE_CALLBACK_TOKEN, at + 2);
+    done(&trace, TRACE_CALLBACK, at + 3);
+    assert_finding(&trace, TRACE_DISCOVERY, CAUSE_BAD_RESPONSE);
+    done(&trace, TRACE_COMMAND, at + 4);
+    assert_well(&trace);
+    trace_done(&trace);
+}
+
 static void test_a_refresh_is_awaited_on_demand(void **state)
 {
     struct trace trace = {.webhook = true};
@@ -366,6 +381,7 @@ int main(void)
         cmocka_unit_test(test_a_jump_of_the_clock_is_no_time_that_passed),
         cmocka_unit_test(test_an_oddity_is_blamed_only_for_what_did_not_come),
         cmocka_unit_test(test_what_follows_makes_good_what_was_before),
+        cmocka_unit_test(test_a_complaint_about_the_list_outlasts_callbacks),
         cmocka_unit_test(test_a_refresh_is_awaited_on_demand),
         cmocka_unit_test(test_the_same_again_is_counted),
         cmocka_unit_test(test_what_comes_and_goes_does_not_push_out_the_beginning),
