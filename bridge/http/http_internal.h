@@ -12,7 +12,9 @@
 
 #define MAX_CONNECTIONS 512u /* of one listener */
 #define MAX_ANSWER_HEADERS 16u
-#define CONNECTION_MEMORY 32768u
+/* Of one caller. libmicrohttpd maps more than 32 kB by itself, and what is mapped goes back to the system with the
+   connection; from the heap, sixty callers left two megabytes of it behind. */
+#define CONNECTION_MEMORY 36864u
 #define EXCHANGE_DEADLINE_MS 10000u /* from a complete request to its answer */
 #define REQUEST_MS 15000u           /* from a request's first line (or the connection) to its last byte */
 #define IDLE_MS 65000u              /* between two requests */
