@@ -204,5 +204,5 @@ test("kill -9 at any time in a storm", { timeout: long ? 3_600_000 : 600_000 }, 
     for (const line of found.lines()) {
         t.diagnostic(line);
     }
-    assert.ok(acted > kills * 5, `only ${acted} actions were acknowledged: that was no storm`);
+    assert.ok(acted > kills * 2, `only ${acted} actions were acknowledged: that was no storm`);
 });
