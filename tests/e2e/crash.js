@@ -10,6 +10,7 @@ export class Witness {
         this.cloud = new Cloud(bridge);
         this.step = "start";
         this.promised = {}; // code, tokens, grant, name
+        this.settled = 0; // refreshes of the callback token that were over when it was last looked at
     }
 
     set bridge(bridge) {
@@ -144,7 +145,9 @@ export class Witness {
         assert.ok(name === promised.name || name === tried, `named ${name}, acknowledged ${promised.name}, tried ${tried}`);
         promised.name = name;
         const { state } = (await until("the callback side to settle", async () => {
+            const refreshes = cloud.attempts.refreshAccessTokens; // one that comes after this look belongs to the next kill
             const link = await mine();
+            this.settled = refreshes;
             return ["granted", "needs_grant"].includes(link.callback.state) && link;
         })).callback;
         if (state === "needs_grant") {

@@ -111,7 +111,6 @@ class Storm {
         this.others = others;
         this.acted = 0;
         this.tried = undefined; // the name whose edit is under way
-        this.refreshes = this.cloud.attempts.refreshAccessTokens;
     }
 
     /** One after the other until it fails, which is the end of the daemon. */
@@ -176,6 +175,7 @@ test("kill -9 at any time in a storm", { timeout: long ? 3_600_000 : 600_000 }, 
     const witness = new Witness(bridge);
     await witness.cloud.serve(t);
     await witness.play();
+    witness.settled = witness.cloud.attempts.refreshAccessTokens;
     let acted = 0;
     for (let round = 1; round <= kills; round++) {
         const storm = new Storm(witness, random, others);
@@ -188,7 +188,7 @@ test("kill -9 at any time in a storm", { timeout: long ? 3_600_000 : 600_000 }, 
         bridge = await startTraced(t, { place, expected: true });
         witness.bridge = bridge;
         try {
-            const asked = witness.cloud.attempts.refreshAccessTokens > storm.refreshes;
+            const asked = witness.cloud.attempts.refreshAccessTokens > witness.settled;
             found.add(`${event} | ${await witness.survey(storm.tried, asked, round % 20 === 0)}`);
             for (const other of others.splice(0, Math.max(1, others.length - 8))) {
                 other.bridge = bridge;
