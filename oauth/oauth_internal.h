@@ -60,7 +60,9 @@ struct traces {
     const char *origin;
     struct timer *due, *flush;
     uint64_t due_at, flush_at; /* loop ms */
-    uint32_t *gone;            /* numbers of forgotten ones that have a row */
+    uint64_t told_since_ms;    /* log lines about the anonymous in the minute that began then */
+    unsigned told;
+    uint32_t *gone; /* numbers of forgotten ones that have a row */
     size_t gone_count;
 };
 

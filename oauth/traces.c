@@ -11,6 +11,7 @@
 #include "loop/loop.h"
 
 #define LOG "trace"
+#define ANONYMOUS_LINES 10u /* of the log, in a minute */
 
 /* ---- writing, together and later ---- */
 
@@ -82,10 +83,28 @@ static void flush_later(struct oauth *oauth, uint64_t delay_ms)
 
 /* ---- the steps that do not come ---- */
 
-static void tell(const struct trace *trace, const struct trace_event *event)
+/* Anybody can be refused as often as he likes: the log must not be his to fill. The traces have it all the same. */
+static bool may_tell(struct oauth *oauth, const struct trace *trace)
+{
+    struct traces *traces = &oauth->traces;
+    uint64_t now_ms = oauth->mono_ms(oauth->loop);
+    if (trace->known) {
+        return true;
+    }
+    if (now_ms - traces->told_since_ms >= 60000) {
+        traces->told_since_ms = now_ms;
+        traces->told = 0;
+    }
+    return traces->told++ < ANONYMOUS_LINES;
+}
+
+static void tell(struct oauth *oauth, const struct trace *trace, const struct trace_event *event)
 {
     const struct trace_cause_row *cause = trace_cause_row(event->cause);
     char link_id[OAUTH_LINK_ID_SIZE * 2 + 1];
+    if (!may_tell(oauth, trace)) {
+        return;
+    }
     oauth_trace_link_id(trace, link_id);
     struct str line = STR_INIT;
     str_printf(&line, "attempt %u%s%s to link %s: %s %s: %s: %s", trace->number, *link_id ? ", link " : "", link_id,
@@ -111,7 +130,7 @@ void traces_expire(struct oauth *oauth)
         struct trace *trace = traces->list[i];
         size_t added = trace_expire(trace, &oauth->clock, traces->since_ms, now_ms, traces->origin);
         for (size_t k = trace->count - added; k < trace->count; k++) {
-            tell(trace, &trace->events[k]);
+            tell(oauth, trace, &trace->events[k]);
         }
         if (added > 0) {
             flush_later(oauth, TRACE_LATER_MS);
@@ -238,7 +257,7 @@ static void note_event(struct oauth *oauth, struct trace *trace, const struct tr
     trace_add(trace, note, oauth_now(oauth));
     const struct trace_event *event = trace_latest(trace, note->step);
     if (event->times == 1 && event->outcome == TRACE_REFUSED) {
-        tell(trace, event);
+        tell(oauth, trace, event);
     }
     changed(oauth, trace);
 }

@@ -564,6 +564,8 @@ test("scanners do not push out real attempts", { timeout: 300_000 }, async (t) =
         await fetch(`${bridge.publicUrl}/oauth/authorize?client_id=scan${i}`);
         await post(bridge, new URLSearchParams({ client_id: `scan${i}`, client_secret: "x", grant_type: "refresh_token", refresh_token: "x" }));
     }
+    const lines = bridge.program.log().split("\n").filter((line) => line.includes("to link scan"));
+    assert.ok(lines.length > 0 && lines.length <= 20, `${lines.length} lines of the log are the scanner's`);
     const traces = await bridge.traces();
     assert.ok(traces.length <= 41, `${traces.length}`);
     assert.deepEqual(traces.filter((x) => !x.client?.startsWith("scan")).map((x) => x.finding.cause).sort(), ["redirect_uri_mismatch", "wrong_client_secret"]);
@@ -594,6 +596,12 @@ test("no secret is in a trace, a log, a page or the store", { timeout: 300_000 }
     await fetch(`${bridge.publicUrl}/oauth/authorize?client_id=${encodeURIComponent(clientSecret)}&redirect_uri=x`);
     await post(bridge, JSON.stringify({ client_secret: wrong.secret }), { "content-type": "application/json" });
     secrets.push(cloud.code);
+    const authorization = `Basic ${Buffer.from(`${account.name}:${account.password}`).toString("base64")}`;
+    const page = async () => (await fetch(bridge.localUrl, { headers: { authorization } })).text();
+    const seen = await page();
+    assert.match(seen, /Attempts without a link/); // so that it is known to be the page that shows them
+    assert.match(seen, /authorization request: The client id of the authorization request is none/);
+    assert.match(seen, /token request: The redirect_uri of the token request is not/);
     await linked(bridge, cloud);
     secrets.push(cloud.code, cloud.tokens.access_token, cloud.tokens.refresh_token);
     cloud.expireCallbackToken();
@@ -602,11 +610,11 @@ test("no secret is in a trace, a log, a page or the store", { timeout: 300_000 }
     const foreign = cloud.tokenRequests.flatMap((r) => Object.entries(r.callbackAuthentication)).filter(([k]) => /code|token/i.test(k)).map(([, v]) => v);
     assert.ok(foreign.length > 0);
     await post(bridge, form(cloud)); // used: the link ends
-    const authorization = `Basic ${Buffer.from(`${account.name}:${account.password}`).toString("base64")}`;
     const shown = [
+        seen,
         JSON.stringify(await bridge.documents()),
         await bridge.says("--all"),
-        await (await fetch(bridge.localUrl, { headers: { authorization } })).text(),
+        await page(),
         ...(await Promise.all((await bridge.traces()).map((x) => bridge.says(x.link || `a${x.attempt}`)))),
     ];
     await bridge.stop();
