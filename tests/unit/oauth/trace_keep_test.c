@@ -1,6 +1,8 @@
 /* Traces that are kept: in memory, in the store, over restarts, and without a store. */
 #include "unit/oauth/rig.h"
 
+#include <sqlite3.h>
+
 static const struct trace_origin smartthings = {.client_id = "smartthings", .redirect_uri = CALLBACK};
 
 static uint32_t begin(struct rig *rig, enum trace_cause cause)
@@ -227,6 +229,33 @@ static void test_a_full_disk_loses_traces_only(void **state)
     assert_int_equal(count_of(rig), 2);
 }
 
+/* A store from before there were traces: its links go on, and get a trace with what they do next. */
+static void test_a_store_without_traces(void **state)
+{
+    struct rig *rig = *state;
+    struct answer code, pair = linked(rig, &code);
+    sqlite3 *db = NULL;
+    rig_close(rig);
+    assert_int_equal(sqlite3_open(rig->path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "DROP TABLE trace_events; DROP TABLE traces; PRAGMA user_version = 1", NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+    rig->expected = true;
+    rig_open(rig);
+    assert_int_equal(store_health(rig->store), STORE_OK);
+    assert_int_equal(verify(rig, pair.access), 0);
+    struct oauth_link *link = oauth_link_next(rig->oauth, NULL);
+    assert_null(oauth_trace_of(link));
+    oauth_trace_seen(rig->oauth, link, TRACE_DISCOVERY, rig_wall);
+    oauth_trace_keep(rig->oauth);
+    rig_restart(rig);
+    const struct trace *trace = oauth_trace_of(oauth_link_next(rig->oauth, NULL));
+    assert_non_null(trace);
+    assert_string_equal(trace->account, "anna");
+    assert_int_equal(trace_last_done(trace, TRACE_DISCOVERY), rig_wall);
+}
+
 static void test_a_flood_does_not_push_out_a_login(void **state)
 {
     struct rig *rig = *state;
@@ -279,6 +308,7 @@ int main(void)
         T(test_times_alone_cause_no_write),
         T(test_forgotten_ones_leave_the_store),
         T(test_a_full_disk_loses_traces_only),
+        T(test_a_store_without_traces),
         T(test_a_flood_does_not_push_out_a_login),
         T(test_secrets_are_known),
     };
