@@ -69,9 +69,10 @@ test(`${COUNT} lights`, { timeout: 900_000 }, async (t) => {
     console.log(`${COUNT} lights: ${(rss / 1024).toFixed(1)} MB resident, ${(anonymous / 1024).toFixed(1)} MB anonymous (this build)`);
 
     await t.test("a restart knows them all before any lamp has spoken", async () => {
+        await broker.stop(); // from here on no lamp says anything
+        await until("the bridge to notice", async () => (await bridge.lights()).every((l) => l.reach === "offline"));
         const before = new Map((await bridge.lights()).map((l) => [l.id, l]));
         await bridge.stop();
-        await broker.stop();
         const again = await startBridge(t, { place: bridge.place });
         const after = await again.lights();
         assert.equal(after.length, COUNT);
