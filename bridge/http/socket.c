@@ -59,7 +59,7 @@ static struct addrinfo *find_address(const char *address)
     }
     const char *port = colon + 1;
     size_t digits = strspn(port, "0123456789");
-    if (port[digits] || digits == 0 || digits > 5 || atoi(port) > 65535) {
+    if (port[digits] || digits == 0 || digits > 5 || strtoul(port, NULL, 10) > UINT16_MAX) {
         return NULL;
     }
     char *host = mem_text_n(address + six, len - 2u * six);
@@ -72,7 +72,11 @@ int socket_bind_tcp(struct listener *l, const char *address, struct str *why)
 {
     struct addrinfo *found = find_address(address);
     int on = 1;
-    struct sockaddr_storage bound = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound;
     socklen_t bound_len = sizeof bound;
     if (!found) {
         str_printf(why, "%s: is no address to listen on", address);
@@ -81,13 +85,12 @@ int socket_bind_tcp(struct listener *l, const char *address, struct str *why)
     l->fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool ok = l->fd >= 0 && setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
               bind(l->fd, found->ai_addr, found->ai_addrlen) == 0 && listen(l->fd, 511) == 0 &&
-              getsockname(l->fd, (struct sockaddr *)&bound, &bound_len) == 0;
+              getsockname(l->fd, &bound.any, &bound_len) == 0;
     freeaddrinfo(found);
     if (!ok) {
         str_printf(why, "%s: %s", address, strerror(errno));
         return ERR_IO;
     }
-    l->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&bound)->sin6_port
-                                                : ((struct sockaddr_in *)(void *)&bound)->sin_port);
+    l->port = ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
     return 0;
 }

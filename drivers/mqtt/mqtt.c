@@ -98,6 +98,7 @@ static int start(struct driver *driver, void *self, const void *config)
     if (err != 0) {
         return err;
     }
+    m->base_count = 0;
     while (c->zigbee2mqtt && c->zigbee2mqtt[m->base_count]) {
         m->base_count++;
     }

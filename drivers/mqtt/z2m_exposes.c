@@ -31,7 +31,7 @@ static bool copy_key(char to[Z2M_PROPERTY], const char *text)
     if (len == 0 || len >= Z2M_PROPERTY) {
         return false;
     }
-    memcpy(to, text, len);
+    memcpy(to, text, len + 1);
     return true;
 }
 

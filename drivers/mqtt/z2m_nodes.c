@@ -93,7 +93,9 @@ static void grow(struct z2m_nodes *nodes)
     }
     free(nodes->by_name);
     free(nodes->by_id);
-    *nodes = larger;
+    nodes->by_name = larger.by_name;
+    nodes->by_id = larger.by_id;
+    nodes->size = larger.size;
 }
 
 struct z2m_node *z2m_nodes_add(struct z2m_nodes *nodes, const char *id, const char *name)
