@@ -91,7 +91,7 @@ static void bridge_is(struct z2m *z, enum z2m_bridge bridge)
 
 /* ---- messages ---- */
 
-static void garbage(struct z2m *z, const char *topic, const char *what)
+void z2m_garbage(struct z2m *z, const char *topic, const char *what)
 {
     struct str from = STR_INIT;
     str_printf(&from, "%s/%s", z->config.base, topic);
@@ -140,7 +140,7 @@ static void take_bridge(struct z2m *z, const char *topic, const char *payload, s
         if (z2m_read_online(payload, len, &online) == 0) {
             bridge_is(z, online ? BRIDGE_ONLINE : BRIDGE_OFFLINE);
         } else {
-            garbage(z, topic, "neither online nor offline");
+            z2m_garbage(z, topic, "neither online nor offline");
         }
     }
 }
@@ -155,7 +155,8 @@ static void take_state(struct z2m *z, struct z2m_node *node, const char *payload
     }
     int err = z2m_read_state(payload, len, lamps, count, patches);
     if (err != 0) {
-        garbage(z, node->name, err == ERR_TOO_LARGE ? "a state longer than 64 kB" : "a state that is no JSON object");
+        z2m_garbage(z, node->name,
+                    err == ERR_TOO_LARGE ? "a state longer than 64 kB" : "a state that is no JSON object");
         return;
     }
     node->heard = true;
@@ -170,7 +171,7 @@ static void take_availability(struct z2m *z, struct z2m_node *node, const char *
 {
     bool online;
     if (z2m_read_online(payload, len, &online) != 0) {
-        garbage(z, topic, "neither online nor offline");
+        z2m_garbage(z, topic, "neither online nor offline");
         return;
     }
     enum light_reach before = (enum light_reach)node->availability;

@@ -133,6 +133,7 @@ void z2m_question_forget(struct z2m *z, struct z2m_node *node);
 void z2m_question_forget_all(struct z2m *z);
 
 /* z2m.c */
+void z2m_garbage(struct z2m *z, const char *topic, const char *what); /* topic without the base */
 void z2m_reach(struct z2m *z, const struct z2m_slot *slot, const struct z2m_node *node);
 
 #endif

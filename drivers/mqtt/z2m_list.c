@@ -46,9 +46,14 @@ static void subscribe_node(struct z2m *z, const struct z2m_node *node)
     z->filters[z->filter_count++] = filter_of(z, node->name, "/availability");
 }
 
-static void unsubscribe_node(struct z2m *z, const struct z2m_node *node)
+/* After a node gave up its name, unless another has it by now: its subscription is the same one. */
+static void unsubscribe_name(struct z2m *z, const char *name)
 {
-    char *filters[] = {filter_of(z, node->name, ""), filter_of(z, node->name, "/availability")};
+    if (z2m_nodes_named(&z->nodes, name, strlen(name))) {
+        return;
+    }
+    flush_filters(z); /* the broker hears it in the order in which it happened */
+    char *filters[] = {filter_of(z, name, ""), filter_of(z, name, "/availability")};
     connection_unsubscribe(z->config.connection, filters, 2);
     free(filters[0]);
     free(filters[1]);
@@ -142,9 +147,11 @@ static void remove_node(struct z2m *z, struct z2m_node *node)
     for (size_t i = 0; i < node->count; i++) {
         withdraw(&node->slots[i]);
     }
-    unsubscribe_node(z, node);
     z2m_question_forget(z, node);
+    char *name = mem_text(node->name);
     z2m_nodes_remove(&z->nodes, node);
+    unsubscribe_name(z, name);
+    free(name);
 }
 
 /* The old light of this endpoint goes on in its new place. */
@@ -196,9 +203,11 @@ static void set_lamps(struct z2m *z, struct z2m_node *node, const struct z2m_lam
 static void set_name(struct z2m *z, struct z2m_node *node, const char *name)
 {
     if (strcmp(node->name, name) != 0) {
-        unsubscribe_node(z, node);
+        char *old = mem_text(node->name);
         z2m_nodes_rename(&z->nodes, node, name);
+        unsubscribe_name(z, old);
         subscribe_node(z, node);
+        free(old);
     }
 }
 
@@ -337,7 +346,7 @@ static void take_group(struct z2m *z, struct z2m_intake *intake, const char *byt
 {
     struct z2m_device *group = z->scratch;
     if (read_group(z, bytes, len, group) != 0) {
-        driver_garbage(z->config.driver, "bridge/groups", "an entry of bridge/groups that cannot be understood");
+        z2m_garbage(z, "bridge/groups", "an entry of bridge/groups that cannot be understood");
         intake->doubtful = true;
     } else if (group->lamp_count > 0) {
         take_node(z, intake, group->ieee, group);
@@ -372,7 +381,7 @@ static void intake_end(struct z2m *z, struct z2m_intake *intake, bool whole)
     bool groups = intake == &z->groups;
     size_t len = intake->len;
     if (!whole) {
-        driver_garbage(z->config.driver, groups ? "bridge/groups" : "bridge/devices", "no list, or a broken one");
+        z2m_garbage(z, groups ? "bridge/groups" : "bridge/devices", "no list, or a broken one");
     } else if (!intake->doubtful) {
         sweep(z, intake, groups);
     }
@@ -431,8 +440,7 @@ void z2m_list_slice(void *user)
 void z2m_list_take(struct z2m *z, struct z2m_intake *intake, const char *bytes, size_t len)
 {
     if (len > Z2M_MAX_LIST) {
-        driver_garbage(z->config.driver, intake == &z->groups ? "bridge/groups" : "bridge/devices",
-                       "longer than 64 MB");
+        z2m_garbage(z, intake == &z->groups ? "bridge/groups" : "bridge/devices", "longer than 64 MB");
         return;
     }
     if (intake == &z->groups) {

@@ -65,6 +65,43 @@ static void a_rename_moves_the_topics(void **unused)
     assert_int_equal(info("0x1").reach, LIGHT_REACH_OFFLINE);
 }
 
+/* The two lamps in a list of several slices, one at each end. */
+static void list_apart(const char *first, const char *last)
+{
+    struct str text = STR_INIT;
+    str_printf(&text, "[%s", first);
+    for (int i = 0; i < 200; i++) {
+        str_printf(&text, ",{\"ieee_address\":\"0xf%d\",\"friendly_name\":\"S%d\",\"note\":\"%0900d\"}", i, i, i);
+    }
+    str_printf(&text, ",%s]", last);
+    list(str_z(&text));
+    str_done(&text);
+    turns(50);
+}
+
+static void a_name_that_goes_to_another_lamp_is_still_heard(void **unused)
+{
+    (void)unused;
+    one_lamp();
+    /* a lamp that broke was replaced by one of the same name */
+    list_apart(LAMP("0x2", "Lamp"), LAMP("0x3", "Other"));
+    assert_null(find("0x1"));
+    assert_non_null(subscription("z/Lamp"));
+    assert_non_null(subscription("z/Lamp/availability"));
+    say("z/Lamp", "{\"state\":\"OFF\"}");
+    assert_int_equal(info("0x2").reach, LIGHT_REACH_ONLINE);
+    /* two lamps exchanged their names while nobody listened */
+    list_apart(LAMP("0x2", "Other"), LAMP("0x3", "Lamp"));
+    assert_non_null(subscription("z/Lamp"));
+    assert_non_null(subscription("z/Other"));
+    say("z/Lamp", "{\"state\":\"ON\"}");
+    assert_true(info("0x3").reported.on);
+    assert_false(info("0x2").reported.on);
+    list_apart(LAMP("0x2", "Other"), LAMP("0x4", "Fourth"));
+    assert_null(subscription("z/Lamp"));
+    assert_non_null(subscription("z/Fourth"));
+}
+
 static void a_large_list_does_not_hold_up_the_loop(void **unused)
 {
     (void)unused;
@@ -193,6 +230,7 @@ int main(void)
         CASE(a_device_with_two_lamps),
         CASE(the_same_list_again_is_no_news),
         CASE(a_rename_moves_the_topics),
+        CASE(a_name_that_goes_to_another_lamp_is_still_heard),
         CASE(a_large_list_does_not_hold_up_the_loop),
         CASE(an_entry_that_cannot_be_understood_spares_its_lamp),
         CASE(a_newer_list_replaces_one_under_way),

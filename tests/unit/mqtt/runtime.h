@@ -34,6 +34,7 @@ static struct wire {
     bool up;
     int refuse; /* what publishing answers */
     size_t count, filters, unsubscribed, packets;
+    struct str subscribed; /* "FILTER\n" each */
     struct {
         char *topic, *payload;
         int mid; /* 0: qos 0 */
@@ -86,6 +87,18 @@ int connection_publish(struct connection *c, const char *topic, const struct str
     return 0;
 }
 
+/* Where the filter stands among those subscribed; NULL: nowhere. */
+static char *subscription(const char *filter)
+{
+    size_t len = strlen(filter);
+    for (char *at = wire.subscribed.data; at && *at; at = strchr(at, '\n') + 1) {
+        if (strncmp(at, filter, len) == 0 && at[len] == '\n') {
+            return at;
+        }
+    }
+    return NULL;
+}
+
 void connection_subscribe(struct connection *c, char *const *filters, size_t count, int qos)
 {
     (void)c;
@@ -93,6 +106,11 @@ void connection_subscribe(struct connection *c, char *const *filters, size_t cou
     assert_true(count <= CONNECTION_MAX_FILTERS);
     wire.filters += count;
     wire.packets += count > 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!subscription(filters[i])) {
+            str_printf(&wire.subscribed, "%s\n", filters[i]);
+        }
+    }
     if (count > 0) {
         free(wire.last_filter);
         wire.last_filter = mem_text(filters[count - 1]);
@@ -102,8 +120,15 @@ void connection_subscribe(struct connection *c, char *const *filters, size_t cou
 void connection_unsubscribe(struct connection *c, char *const *filters, size_t count)
 {
     (void)c;
-    (void)filters;
     wire.unsubscribed += count;
+    for (size_t i = 0; i < count; i++) {
+        char *at = subscription(filters[i]);
+        if (at) {
+            char *next = strchr(at, '\n') + 1;
+            memmove(at, next, strlen(next) + 1);
+            wire.subscribed.len = strlen(wire.subscribed.data);
+        }
+    }
 }
 
 static inline void wire_up(void)
@@ -325,6 +350,7 @@ static inline int teardown(void **state)
     loop_free(bench.loop);
     forget_sent();
     free(wire.last_filter);
+    str_done(&wire.subscribed);
     return 0;
 }
 
