@@ -11,6 +11,8 @@
 #define MAX_REQUESTS 65536u /* under way at once */
 #define UNANSWERED_MAX 2u   /* commands in a row after which a lamp without availability counts as offline */
 
+static const char not_announced[] = "its network has not announced it since the bridge started";
+
 /* ---- requests: slots with generations ---- */
 
 static int request_take(struct hub *hub, struct batch *batch, size_t place, struct request_id *ret_id)
@@ -104,18 +106,6 @@ static void batch_ready(struct hub *hub, struct batch *b)
     defer_call(hub->deliver);
 }
 
-void command_deliver(struct hub *hub)
-{
-    struct batch *b;
-    while ((b = hub->first_ready)) {
-        unlink_batch(hub, b);
-        if (b->done) {
-            b->done(b->user, b->results, b->count);
-        }
-        batch_free(b);
-    }
-}
-
 /* ---- one light's answer ---- */
 
 static void answer(struct batch *b, size_t place, int result, enum basis basis, const char *why)
@@ -145,6 +135,14 @@ static void count_failure(struct hub *hub, struct light *light, int result)
     }
 }
 
+static void wait_ends(struct light *light, struct entry *e)
+{
+    if (e->waiting) {
+        e->waiting = false;
+        light->waiting--;
+    }
+}
+
 /* The request is over, whoever ended it. */
 static void finish(struct hub *hub, struct request_id id, int result, enum basis basis, const char *why)
 {
@@ -155,6 +153,7 @@ static void finish(struct hub *hub, struct request_id id, int result, enum basis
     struct light *light = b->results[place].light;
     request_release(hub, id);
     b->entries[place].request = (struct request_id){0};
+    wait_ends(light, &b->entries[place]);
     light->in_flight--;
     if (result == 0) {
         light->unanswered = 0;
@@ -194,6 +193,11 @@ static void give_up(struct hub *hub, struct batch *b, size_t place, int result, 
     struct request_id id = b->entries[place].request;
     struct light *light = b->results[place].light;
     if (!request_find(hub, id)) {
+        return;
+    }
+    if (b->entries[place].waiting) {
+        finish(hub, id, result == ERR_TIMEOUT ? ERR_OFFLINE : result, BASIS_REPORTED,
+               result == ERR_TIMEOUT ? not_announced : why);
         return;
     }
     if (light->serving.driver && light->serving.driver->ops->cancel) {
@@ -255,11 +259,19 @@ void command_deadline(void *user)
 
 /* ---- sending ---- */
 
+static void send(struct light *light, struct entry *e)
+{
+    struct driver *driver = light->serving.driver;
+    event_hold(light, e->transition_ms);
+    driver->ops->apply(driver->self, &light->serving, light->serving.self, e->request, &e->patch, e->transition_ms);
+}
+
+/* Just after a start a stored light has no driver: its network may announce it before the deadline, and until then the
+   command waits. Later ones wait behind it, so that they are sent in their order. */
 static void apply(struct hub *hub, struct batch *b, size_t place)
 {
     struct entry *e = &b->entries[place];
     struct light *light = b->results[place].light;
-    struct driver *driver = light->serving.driver;
     if (request_take(hub, b, place, &e->request) != 0) {
         answer(b, place, ERR_BUSY, BASIS_REPORTED, "too many commands are under way");
         return;
@@ -267,8 +279,12 @@ static void apply(struct hub *hub, struct batch *b, size_t place)
     light->in_flight++;
     hub->stats.commands++;
     light_command_add(&light->desired, &e->patch);
-    event_hold(light, e->transition_ms);
-    driver->ops->apply(driver->self, &light->serving, light->serving.self, e->request, &e->patch, e->transition_ms);
+    if (!light->serving.driver || light->waiting > 0) {
+        e->waiting = true;
+        light->waiting++;
+    } else {
+        send(light, e);
+    }
 }
 
 /* What can be said without asking the lamp: 0 where it must be asked. */
@@ -287,15 +303,58 @@ static int judge(struct light *light, struct light_state *patch, const char **re
         return ERR_UNSUPPORTED;
     }
     light_clamp(patch, &light->profile);
-    if (!light->serving.driver) {
-        *ret_why = "its network has not announced it since the bridge started";
-        return ERR_OFFLINE;
-    }
     if (light->reach == LIGHT_REACH_OFFLINE) {
-        *ret_why = "it is offline";
+        *ret_why = light->serving.driver ? "it is offline" : not_announced;
         return ERR_OFFLINE;
     }
     return 0;
+}
+
+/* What waited for a driver goes, in its order. The announcement may have told another lamp: judged anew. */
+static void send_waiting(struct hub *hub)
+{
+    for (struct batch *b = hub->first_batch, *next; b; b = next) {
+        next = b->next; /* b may be over with its last answer */
+        for (size_t i = 0; i < b->count && !b->ready; i++) {
+            struct entry *e = &b->entries[i];
+            struct light *light = b->results[i].light;
+            const char *why = NULL;
+            if (!e->waiting || !light->serving.driver) {
+                continue;
+            }
+            int result = judge(light, &e->patch, &why);
+            wait_ends(light, e);
+            if (result == 0) {
+                send(light, e);
+            } else {
+                finish(hub, e->request, result, BASIS_REPORTED, why);
+            }
+        }
+    }
+}
+
+void command_announced(struct light *light)
+{
+    if (light->waiting > 0) {
+        light->hub->announced = true;
+        defer_call(light->hub->deliver);
+    }
+}
+
+void command_deliver(struct hub *hub)
+{
+    struct batch *b;
+    if (hub->announced) {
+        hub->announced = false;
+        send_waiting(hub);
+    }
+    while ((b = hub->first_ready)) {
+        unlink_batch(hub, b);
+        if (b->done) {
+            b->done(b->user, b->results, b->count);
+        }
+        batch_free(b);
+    }
 }
 
 /* A lamp whose protocol has no availability comes back only by being asked. */

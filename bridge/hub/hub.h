@@ -105,9 +105,10 @@ typedef void hub_done_fn(void *user, const struct hub_result *results, size_t co
 
 /* Commands in their order; several for one light become one patch and one result (at its first place). One driver
    `apply` each, all under one deadline. `done` comes once, never from inside this call (deferred), when the last light
-   has answered. A light known to be offline is answered ERR_OFFLINE at once, but the command is still sent once as a
-   probe if its protocol has no availability. The user pointer must stay valid until done; hub_free ends it with
-   ERR_CANCELLED. */
+   has answered. A stored light that no driver has announced yet is waited for until the deadline (then ERR_OFFLINE):
+   just after a start it is not known to be gone. A light known to be offline is answered ERR_OFFLINE at once, but the
+   command is still sent once as a probe if its protocol has no availability. The user pointer must stay valid until
+   done; hub_free ends it with ERR_CANCELLED. */
 void hub_apply(struct hub *hub, const struct hub_command *commands, size_t count, hub_done_fn *done, void *user);
 void hub_refresh(struct hub *hub, struct light *light);
 

@@ -29,8 +29,8 @@ struct light {
 
     struct light_state reported, desired;
     enum light_reach reach;
-    unsigned unanswered; /* commands in a row */
-    unsigned in_flight;
+    unsigned unanswered;         /* commands in a row */
+    unsigned in_flight, waiting; /* commands under way; of them not sent yet */
 
     /* Events not yet delivered: bits of 1 << enum hub_event_kind. */
     uint32_t events, changed;
@@ -74,7 +74,8 @@ struct entry {
     struct light_state patch;
     uint32_t transition_ms;
     struct request_id request;
-    char *why; /* owns results[].why where it is not static */
+    bool waiting; /* taken, not sent: no driver has announced its light yet */
+    char *why;    /* owns results[].why where it is not static */
 };
 
 struct request {
@@ -116,6 +117,7 @@ struct hub {
     struct light *first_event, *last_event, *first_hold, *first_dirty;
     struct defer *deliver, *save_now;
     bool delivering, stopping, told_full;
+    bool announced;     /* a light that commands wait for */
     uint64_t holds_due; /* when the timer of the holds fires, if it runs */
     struct hub_listener *listeners;
     struct hub_stats stats;
@@ -138,6 +140,8 @@ void command_end_light(struct light *light, int result, const char *why);
 void command_end_all(struct hub *hub);
 void command_deliver(struct hub *hub);
 void command_deadline(void *user);
+/* A driver serves the light now: what waited for that is sent, in the deferred phase. */
+void command_announced(struct light *light);
 
 /* event.c */
 void event_add(struct light *light, enum hub_event_kind kind, uint32_t changed);

@@ -270,6 +270,7 @@ static void attach(struct driver *driver, struct light *light)
     driver->first = light;
     light->serving.self = mem_alloc(driver->ops->light_size);
     driver->ops->attach(driver->self, &light->serving, light->serving.self);
+    command_announced(light);
 }
 
 void registry_detach(struct light *light)
@@ -343,6 +344,7 @@ void registry_unserved_due(void *user)
     for (size_t i = 0; i < hub->light_count; i++) {
         struct light *light = hub->lights[i];
         if (!light->serving.driver && !light->removed) {
+            command_end_light(light, ERR_TIMEOUT, "");
             event_reach(light, LIGHT_REACH_OFFLINE);
         }
     }

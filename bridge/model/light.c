@@ -186,11 +186,15 @@ void light_command_add(struct light_state *into, const struct light_state *next)
     } else if (next->has & LIGHT_KELVIN) {
         into->has &= ~(uint32_t)LIGHT_COLOR;
     }
-    /* "level 40, then off" is off; "off, then level 40" is on at 40: a later level takes an earlier switch back. */
+    /* "level 40, then off" is off; "off, then level 40" is on at 40: a later level takes an earlier switch back. And
+       "level 0, then on" is on, at the level that the lamp had. */
     if (next->has & LIGHT_LEVEL && !(next->has & LIGHT_ON)) {
         into->has &= ~(uint32_t)LIGHT_ON;
     }
     if ((next->has & LIGHT_ON) && !next->on && !(next->has & LIGHT_LEVEL)) {
+        into->has &= ~(uint32_t)LIGHT_LEVEL;
+    }
+    if ((next->has & LIGHT_ON) && next->on && (into->has & LIGHT_LEVEL) && into->level == 0) {
         into->has &= ~(uint32_t)LIGHT_LEVEL;
     }
     (void)light_merge(into, next);

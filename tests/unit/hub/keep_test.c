@@ -156,17 +156,58 @@ static void the_order_is_that_of_birth(void **state)
     }
 }
 
-static void not_announced_is_not_driven(void **state)
+/* Just after a start a stored lamp is not known to be gone: what it is told waits until its network announces it. */
+static void not_announced_waits_for_its_network(void **state)
 {
-    struct reply r = {0};
+    struct reply first = {0}, second = {0}, alone = {0};
     (void)state;
     driver_report(house_announce(house.fake.driver, "1", "Kitchen"), &fake_on);
+    driver_report(house_announce(house.fake.driver, "2", "Hall"), &fake_on);
     restart();
-    struct hub_command c = {house_light(&house, "Kitchen"), fake_off, 0};
-    hub_apply(house.hub, &c, 1, house_reply, &r);
-    house_until(&house, r.done == 1);
-    assert_int_equal(r.results[0].result, ERR_OFFLINE);
-    assert_true(r.results[0].state.on);
+    struct hub_command kitchen = {house_light(&house, "Kitchen"), fake_off, 0};
+    struct hub_command hall = {house_light(&house, "Hall"), fake_off, 0};
+    hub_apply(house.hub, &kitchen, 1, house_reply, &first);
+    hub_apply(house.hub, &hall, 1, house_reply, &alone);
+    assert_int_equal(house_info(kitchen.light).desired.has, LIGHT_ON);
+    (void)house_announce(house.fake.driver, "1", "Kitchen");
+    kitchen.patch = fake_on;
+    hub_apply(house.hub, &kitchen, 1, house_reply, &second); /* behind the first, not past it */
+    assert_int_equal(house.fake.applied, 0);
+    house_until(&house, house.fake.applied == 2);
+    assert_false(house.fake.log[0].patch.on);
+    assert_true(house.fake.log[1].patch.on);
+    request_done(house.fake.driver, house.fake.log[0].request, 0, BASIS_ACCEPTED, NULL);
+    request_done(house.fake.driver, house.fake.log[1].request, 0, BASIS_ACCEPTED, NULL);
+    house_until(&house, first.done == 1 && second.done == 1 && alone.done == 1);
+    assert_int_equal(first.results[0].result, 0);
+    assert_int_equal(second.results[0].result, 0);
+    assert_int_equal(alone.results[0].result, ERR_OFFLINE); /* by the deadline, and nothing was sent to it */
+    assert_string_equal(alone.why, "its network has not announced it since the bridge started");
+    assert_true(alone.results[0].state.on);
+    assert_int_equal(house_info(hall.light).desired.has, 0);
+    assert_int_equal(house.fake.applied, 2);
+    assert_int_equal(house.fake.cancelled, 0);
+}
+
+/* Its network may tell another lamp than the one that was stored, or none any more. */
+static void what_waited_is_judged_anew(void **state)
+{
+    struct reply dims = {0}, gone = {0};
+    (void)state;
+    (void)house_announce(house.fake.driver, "1", "Kitchen");
+    (void)house_announce(house.fake.driver, "2", "Hall");
+    restart();
+    struct light_state level = {.has = LIGHT_LEVEL, .level = 4000};
+    hub_apply(house.hub, &(struct hub_command){house_light(&house, "Kitchen"), level, 0}, 1, house_reply, &dims);
+    hub_apply(house.hub, &(struct hub_command){house_light(&house, "Hall"), fake_on, 0}, 1, house_reply, &gone);
+    (void)driver_announce(house.fake.driver, &(struct driver_announcement){.address = "1",
+                                                                           .name = "Kitchen",
+                                                                           .profile = {.can = LIGHT_ON},
+                                                                           .has_availability = true});
+    driver_withdraw(house_announce(house.fake.driver, "2", "Hall"));
+    house_until(&house, dims.done == 1 && gone.done == 1);
+    assert_int_equal(dims.results[0].result, ERR_UNSUPPORTED);
+    assert_int_equal(gone.results[0].result, ERR_ENDED);
     assert_int_equal(house.fake.applied, 0);
 }
 
@@ -189,9 +230,18 @@ static void not_announced_for_long_is_offline(void **state)
     (void)hub_listen(house.hub, count_reach, &offline);
     (void)house_announce(house.fake.driver, "2", "Hall");
     assert_int_equal(house_info(house_light(&house, "Kitchen")).reach, LIGHT_REACH_UNKNOWN);
+    struct reply waits = {0};
+    hub_apply(house.hub, &(struct hub_command){house_light(&house, "Kitchen"), fake_off, 0}, 1, house_reply, &waits);
     house_until(&house, offline > 0);
     settle();
     assert_int_equal(offline, 1);
+    assert_int_equal(waits.done, 1); /* not by its deadline: nothing is waited for any more */
+    assert_int_equal(waits.results[0].result, ERR_OFFLINE);
+    struct reply at_once = {0};
+    hub_apply(house.hub, &(struct hub_command){house_light(&house, "Kitchen"), fake_off, 0}, 1, house_reply, &at_once);
+    settle();
+    assert_int_equal(at_once.done, 1);
+    assert_int_equal(at_once.results[0].result, ERR_OFFLINE);
     assert_int_equal(house_info(house_light(&house, "Kitchen")).reach, LIGHT_REACH_OFFLINE);
     assert_true(house_info(house_light(&house, "Kitchen")).reported.on);
     assert_int_equal(house_info(house_light(&house, "Hall")).reach, LIGHT_REACH_UNKNOWN);
@@ -336,7 +386,8 @@ int main(void)
         CASE(a_storm_of_reports_is_one_write),
         CASE(a_restart_brings_all_back),
         CASE(the_order_is_that_of_birth),
-        CASE(not_announced_is_not_driven),
+        CASE(not_announced_waits_for_its_network),
+        CASE(what_waited_is_judged_anew),
         CASE(not_announced_for_long_is_offline),
         CASE(forgotten_with_its_state),
         CASE(what_drivers_remember),

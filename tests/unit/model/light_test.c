@@ -185,6 +185,7 @@ static void commands_in_their_order(void **state)
     const struct light_state on = {.has = LIGHT_ON, .on = true};
     const struct light_state off = {.has = LIGHT_ON};
     const struct light_state level = {.has = LIGHT_LEVEL, .level = 40};
+    const struct light_state zero = {.has = LIGHT_LEVEL};
     const struct light_state white = {.has = LIGHT_KELVIN, .kelvin = 3000};
     const struct light_state color = {.has = LIGHT_COLOR, .hue = 5, .saturation = 6};
     const struct light_state hue = {.has = LIGHT_HUE, .hue = 7};
@@ -196,6 +197,8 @@ static void commands_in_their_order(void **state)
         {{&level, &off, NULL}, {.has = LIGHT_ON}},
         {{&on, &level, NULL}, {.has = DIM, .on = true, .level = 40}},
         {{&level, &off, &on}, {.has = LIGHT_ON, .on = true}},
+        {{&zero, &on, NULL}, {.has = LIGHT_ON, .on = true}},
+        {{&on, &zero, NULL}, {.has = LIGHT_ON}},
         {{&white, &color, NULL}, {.has = LIGHT_COLOR, .hue = 5, .saturation = 6}},
         {{&color, &white, NULL}, {.has = LIGHT_KELVIN, .kelvin = 3000}},
         {{&color, &hue, NULL}, {.has = LIGHT_COLOR, .hue = 7, .saturation = 6}},
