@@ -130,7 +130,8 @@ static void count_failure(struct hub *hub, struct light *light, int result)
     hub->stats.failed++;
     hub->stats.timeouts += result == ERR_TIMEOUT;
     event_add(light, HUB_EVENT_FAILED, 0);
-    if (result == ERR_TIMEOUT && ++light->unanswered >= UNANSWERED_MAX && !light->has_availability) {
+    bool unanswered = result == ERR_TIMEOUT || result == ERR_OFFLINE; /* by our deadline, or its network's own */
+    if (unanswered && ++light->unanswered >= UNANSWERED_MAX && !light->has_availability) {
         event_reach(light, LIGHT_REACH_OFFLINE);
     }
 }

@@ -41,7 +41,8 @@ struct driver_announcement {
     const char *where;                          /* where it lives now, for people: "mqtt/home zigbee2mqtt/Kitchen" */
     const char *room;                           /* a suggestion, NULL if none */
     struct light_profile profile;
-    bool has_availability; /* its protocol tells when it is gone; otherwise two unanswered commands do */
+    bool has_availability; /* its protocol tells when it is gone; otherwise two unanswered commands do: past the
+                              deadline, or ERR_OFFLINE */
 };
 
 struct driver_ops {

@@ -213,6 +213,27 @@ static void offline_without_availability(void **state)
     assert_int_equal(house_info(c.light).reach, LIGHT_REACH_ONLINE);
 }
 
+/* A radio that gives up before the deadline says the same, sooner. */
+static void unanswered_by_the_drivers_word(void **state)
+{
+    struct reply r[3] = {0};
+    (void)state;
+    struct driver_light *lamp = driver_announce(
+        house.fake.driver,
+        &(struct driver_announcement){.address = "b", .name = "Plain", .profile = {LIGHT_ON, 0, 0, LIGHT_KIND_LIGHT}});
+    struct hub_command c = command("Plain", fake_on);
+    driver_report(lamp, &fake_off);
+    static const int results[] = {ERR_OFFLINE, ERR_REJECTED, ERR_OFFLINE};
+    static const enum light_reach reach[] = {LIGHT_REACH_ONLINE, LIGHT_REACH_ONLINE, LIGHT_REACH_OFFLINE};
+    for (size_t i = 0; i < 3; i++) {
+        hub_apply(house.hub, &c, 1, house_reply, &r[i]);
+        request_done(house.fake.driver, house.fake.log[i].request, results[i], BASIS_REPORTED, "no answer");
+        wait_for(&r[i]);
+        assert_int_equal(r[i].results[0].result, results[i]);
+        assert_int_equal(house_info(c.light).reach, reach[i]);
+    }
+}
+
 static void withdrawn_under_way(void **state)
 {
     struct reply r = {0};
@@ -342,6 +363,7 @@ int main(void)
         CASE(what_needs_no_lamp),
         CASE(newer_beside_older),
         CASE(offline_without_availability),
+        CASE(unanswered_by_the_drivers_word),
         CASE(withdrawn_under_way),
         CASE(stopping_answers_everybody),
         CASE(resolved_and_in_range),
