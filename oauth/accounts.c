@@ -25,6 +25,8 @@ struct password_job {
     struct secrets_cost cost;
     int result;
     bool rehashed;
+    char *source; /* login: of delay_who */
+    const char *side;
     struct pool_job *pool;
     oauth_done_fn *done;
     void *user;
@@ -77,6 +79,7 @@ static void password_free(struct password_job *job)
 {
     secrets_wipe(job->password, job->password_len);
     free(job->password);
+    free(job->source);
     secrets_wipe(job->account.hash, sizeof job->account.hash);
     secrets_wipe(job->verified, sizeof job->verified);
     free(job);
@@ -215,6 +218,21 @@ static void store_new_account(struct oauth *oauth, struct password_job *job)
     oauth_submit(oauth, &write->job, batch);
 }
 
+static struct delay_who who_of(const struct password_job *job)
+{
+    return (struct delay_who){.side = job->side, .name = job->account.name, .source = job->source};
+}
+
+static void count_login(struct oauth *oauth, const struct password_job *job, int result)
+{
+    struct delay_who who = who_of(job);
+    delay_end(&oauth->delays, &who,
+              result == 0            ? DELAY_SUCCEEDED
+              : result == ERR_DENIED ? DELAY_FAILED
+                                     : DELAY_UNDECIDED,
+              oauth->mono_ms(oauth->loop));
+}
+
 static void finish_login(struct oauth *oauth, struct password_job *job)
 {
     int result = job->result;
@@ -225,6 +243,7 @@ static void finish_login(struct oauth *oauth, struct password_job *job)
     if (result == 0 && job->rehashed) { /* the answer does not wait for it: the old hash is as good */
         store_password(oauth, &job->account, job->verified, NULL, NULL);
     }
+    count_login(oauth, job, result);
     job->done(job->user, result);
 }
 
@@ -241,6 +260,9 @@ static void password_done(void *user, bool cancelled)
     run_next(oauth);
     int result = cancelled ? ERR_CANCELLED : job->result;
     if (cancelled) {
+        if (job->task == TASK_LOGIN) {
+            count_login(oauth, job, ERR_CANCELLED);
+        }
         job->done(job->user, ERR_CANCELLED);
     } else if (job->task == TASK_LOGIN) {
         finish_login(oauth, job);
@@ -272,21 +294,18 @@ void accounts_cancel(struct oauth *oauth)
     }
 }
 
-static void enqueue(struct oauth *oauth, enum password_task task, const char *name, const struct oauth_account *account,
-                    const char *password, oauth_done_fn *done, void *user)
+/* NULL: the queue is full, and `done` was told. */
+static struct password_job *enqueue(struct oauth *oauth, enum password_task task, const char *name,
+                                    const char *password, oauth_done_fn *done, void *user)
 {
     if (oauth->queue_len > OAUTH_LOGIN_QUEUE) { /* one at work and the queue */
         done(user, ERR_BUSY);
-        return;
+        return NULL;
     }
     struct password_job *job = mem_alloc(sizeof *job);
     job->oauth = oauth;
     job->task = task;
-    if (account) {
-        job->account = *account;
-    } else {
-        strncpy(job->account.name, name, OAUTH_NAME_MAX);
-    }
+    strncpy(job->account.name, name, OAUTH_NAME_MAX);
     job->password_len = strnlen(password, SECRETS_PASSWORD_MAX + 1); /* one too many is refused, not cut */
     job->password = mem_text_n(password, job->password_len);
     job->cost = oauth->cost;
@@ -297,7 +316,13 @@ static void enqueue(struct oauth *oauth, enum password_task task, const char *na
         last = &(*last)->next;
     }
     *last = job;
-    if (oauth->queue_len++ == 0) {
+    oauth->queue_len++;
+    return job;
+}
+
+static void run_first(struct oauth *oauth)
+{
+    if (oauth->queue_len == 1) {
         run_next(oauth);
     }
 }
@@ -353,7 +378,8 @@ int oauth_account_add(struct oauth *oauth, const char *name, const char *passwor
     } else if (oauth->account_count >= OAUTH_MAX_ACCOUNTS) {
         done(user, ERR_TOO_LARGE);
     } else {
-        enqueue(oauth, TASK_ADD, name, NULL, password, done, user);
+        (void)enqueue(oauth, TASK_ADD, name, password, done, user);
+        run_first(oauth);
     }
     return 0;
 }
@@ -376,7 +402,8 @@ int oauth_account_password(struct oauth *oauth, const char *name, const char *pa
     if (!account) {
         done(user, absent(oauth, ERR_NOT_FOUND));
     } else {
-        enqueue(oauth, TASK_CHANGE, name, account, password, done, user);
+        (void)enqueue(oauth, TASK_CHANGE, name, password, done, user);
+        run_first(oauth);
     }
     return 0;
 }
@@ -396,13 +423,38 @@ void oauth_account_remove(struct oauth *oauth, const char *name, oauth_done_fn *
     oauth_submit(oauth, &write->job, batch);
 }
 
-void oauth_login(struct oauth *oauth, const char *name, const char *password, oauth_done_fn *done, void *user)
+/* Who must wait is told so before anything is looked at, whether there is such an account or not. */
+static bool must_wait(struct oauth *oauth, const struct delay_who *who)
 {
-    const struct oauth_account *account = accounts_find(oauth, name);
+    uint32_t wait_ms = delay_wait_ms(&oauth->delays, who, oauth->mono_ms(oauth->loop));
+    oauth->login_wait_s = (wait_ms + 999) / 1000;
+    return wait_ms > 0;
+}
+
+void oauth_login(struct oauth *oauth, const struct oauth_login *login, oauth_done_fn *done, void *user)
+{
+    char name[OAUTH_NAME_MAX + 1] = ""; /* a longer one is no account's */
+    strncpy(name, login->name, OAUTH_NAME_MAX);
+    struct delay_who who = {.side = login->side, .name = name, .source = login->source};
     int trouble = oauth_store_trouble(oauth);
-    if (!account && trouble != 0) {
+    if (trouble != 0 && !accounts_find(oauth, login->name)) {
         done(user, trouble);
         return;
     }
-    enqueue(oauth, TASK_LOGIN, name, account, password, done, user);
+    if (must_wait(oauth, &who)) {
+        done(user, ERR_BUSY);
+        return;
+    }
+    struct password_job *job = enqueue(oauth, TASK_LOGIN, name, login->password, done, user);
+    if (job) {
+        job->source = mem_text(login->source);
+        job->side = login->side;
+        delay_begin(&oauth->delays, &who, oauth->mono_ms(oauth->loop));
+        run_first(oauth);
+    }
+}
+
+unsigned oauth_login_wait_s(const struct oauth *oauth)
+{
+    return oauth->login_wait_s;
 }

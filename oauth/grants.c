@@ -1,4 +1,4 @@
-/* What a link's tokens do: the code is issued, redeemed, refreshed; access tokens are verified.
+/* What a link's tokens do: the code is issued, redeemed, refreshed.
 
    Nothing is answered before it is durable and nothing changes in memory before the commit, so a caller who asks
    again while a commit runs joins it and gets the same answer. */
@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "loop/loop.h"
+#include "oauth/pkce.h"
 
 /* ---- deriving ---- */
 
@@ -25,9 +26,7 @@ static void derive(const struct oauth *oauth, const struct oauth_link *link, enu
     token_write(&token, oauth->bridge_key, link->key, ret_text);
 }
 
-/* What a text claims, judged: 0 with its living link, or ERR_*. Every refusal that is not the caller's fault says so.
- */
-static int judge(struct oauth *oauth, const char *text, enum token_kind kind, struct token *ret_token,
+int grants_judge(struct oauth *oauth, const char *text, enum token_kind kind, struct token *ret_token,
                  struct oauth_link **ret_link)
 {
     if (!oauth->has_key) {
@@ -74,7 +73,7 @@ static void code_written(struct job *job, int result)
     struct oauth *oauth = job->oauth;
     struct oauth_link *link = write->link;
     write->link = NULL;
-    if (result == 0 && !accounts_find(oauth, link->account)) {
+    if (result == 0 && (!accounts_find(oauth, link->account) || link->client->removed)) {
         result = ERR_NOT_FOUND; /* removed while this waited: then no row was written either */
     }
     if (result != 0) {
@@ -89,13 +88,13 @@ static void code_written(struct job *job, int result)
     secrets_wipe(code, sizeof code);
 }
 
-void oauth_issue_code(struct oauth *oauth, const struct oauth_client *client, const char *account,
-                      const char *redirect_uri, const char *scope, oauth_code_fn *done, void *user)
+void oauth_issue_code(struct oauth *oauth, const struct oauth_client *client, const struct oauth_grant *grant,
+                      oauth_code_fn *done, void *user)
 {
     struct store_batch *batch = store_batch_new();
     uint8_t id[OAUTH_LINK_ID_SIZE], salt[TOKEN_SALT_SIZE];
     int result = oauth_trouble(oauth);
-    if (result == 0 && !accounts_find(oauth, account)) {
+    if (result == 0 && (!accounts_find(oauth, grant->account) || client->removed)) {
         result = ERR_NOT_FOUND;
     }
     if (result == 0) {
@@ -109,11 +108,12 @@ void oauth_issue_code(struct oauth *oauth, const struct oauth_client *client, co
     secrets_random(salt, sizeof salt);
     struct code_write *write = mem_alloc(sizeof *write);
     struct oauth_link *link = write->link = links_new(oauth, id, salt);
-    link->account = mem_text(account);
+    link->account = mem_text(grant->account);
     link->client_id = mem_text(client->id);
     link->client = client;
-    link->redirect_uri = mem_text(redirect_uri);
-    link->scope = mem_text(scope ? scope : "");
+    link->redirect_uri = mem_text(grant->redirect_uri);
+    link->scope = mem_text(grant->scope ? grant->scope : "");
+    link->code_challenge = mem_text(grant->code_challenge);
     link->at.created_ms = oauth_now(oauth);
     write->job.done = code_written;
     write->done = done;
@@ -141,6 +141,11 @@ struct grant_write {
     struct grant_waiter *waiters;
 };
 
+static bool rotates(const struct oauth_link *link)
+{
+    return link->client && link->client->is_public;
+}
+
 /* The newest pair as the link stands. Derived: the same facts give the same tokens, whoever asks how often. */
 static void answer_pair(struct oauth *oauth, const struct oauth_link *link, const char *presented,
                         oauth_tokens_fn *done, void *user)
@@ -148,7 +153,9 @@ static void answer_pair(struct oauth *oauth, const struct oauth_link *link, cons
     int64_t issued_ms = link->at.refreshed_ms ? link->at.refreshed_ms : link->at.redeemed_ms;
     struct oauth_tokens tokens = {.scope = link->scope};
     derive(oauth, link, TOKEN_ACCESS, link->at.generation, issued_ms, tokens.access);
-    if (*presented) {
+    if (rotates(link)) {
+        derive(oauth, link, TOKEN_REFRESH, link->at.generation, issued_ms, tokens.refresh);
+    } else if (*presented) {
         (void)snprintf(tokens.refresh, sizeof tokens.refresh, "%s", presented);
     } else {
         derive(oauth, link, TOKEN_REFRESH, 1, link->at.redeemed_ms, tokens.refresh);
@@ -198,9 +205,9 @@ struct oauth_link *oauth_trace_link_of(struct oauth *oauth, const char *text)
 {
     struct token token;
     struct oauth_link *link = NULL;
-    int result = judge(oauth, text, TOKEN_CODE, &token, &link);
+    int result = grants_judge(oauth, text, TOKEN_CODE, &token, &link);
     if (result == ERR_DENIED) {
-        result = judge(oauth, text, TOKEN_REFRESH, &token, &link);
+        result = grants_judge(oauth, text, TOKEN_REFRESH, &token, &link);
     }
     return result == 0 || result == ERR_ENDED ? link : NULL;
 }
@@ -213,9 +220,10 @@ static void grant_written(struct job *job, int result)
     struct oauth *oauth = job->oauth;
     struct oauth_link *link = write->link;
     *(write->redeem ? &link->redeeming : &link->refreshing) = NULL;
-    if (!write->redeem && result == ERR_FULL) {
+    if (!write->redeem && !rotates(link) && result == ERR_FULL) {
         /* A full disk is no reason to refuse: refreshed tokens are derived, and a store that is behind them is moved
-           forward by the first one that is used (rules_forward). A code's first use must be durable. */
+           forward by the first one that is used (rules_forward). A code's first use must be durable, and so must be
+           what makes a refresh token the one before. */
         result = 0;
     }
     if (result == 0 && !oauth_link_alive(link)) {
@@ -278,6 +286,7 @@ static struct grant_write *grant_new(struct oauth_link *link, bool redeem, uint3
 
 struct replay {
     struct oauth *oauth;
+    const char *why;
     oauth_tokens_fn *done;
     void *user;
 };
@@ -285,22 +294,23 @@ struct replay {
 static void replay_ended(void *user, int result)
 {
     struct replay *replay = user;
-    refuse(replay->oauth, result == 0 ? ERR_ENDED : result,
-           "this code has been redeemed and its tokens used: as RFC 6749 4.1.2 asks, the link has been ended",
-           replay->done, replay->user);
+    refuse(replay->oauth, result == 0 ? ERR_ENDED : result, replay->why, replay->done, replay->user);
     free(replay);
 }
 
-static void end_for_replay(struct oauth *oauth, struct oauth_link *link, oauth_tokens_fn *done, void *user)
+static void end_for_replay(struct oauth *oauth, struct oauth_link *link, const char *reason, const char *why,
+                           oauth_tokens_fn *done, void *user)
 {
     struct replay *replay = mem_alloc(sizeof *replay);
-    *replay = (struct replay){.oauth = oauth, .done = done, .user = user};
-    oauth_link_end(oauth, link, "its code was presented again after use", replay_ended, replay);
+    *replay = (struct replay){.oauth = oauth, .why = why, .done = done, .user = user};
+    oauth_link_end(oauth, link, reason, replay_ended, replay);
 }
 
-/* Is it this client's, and for this redirect_uri? The sentence why not, or NULL. */
+/* Is it this client's, for this redirect_uri, and asked for by whoever asked at authorize? The sentence why not, or
+ * NULL.
+ */
 static const char *mismatch(struct oauth *oauth, struct oauth_link *link, const struct oauth_client *client,
-                            const char *redirect_uri)
+                            const char *redirect_uri, const char *verifier)
 {
     if (strcmp(link->client_id, client->id) != 0) {
         trace_refusal(oauth, link, TRACE_TOKEN, CAUSE_CODE_OF_OTHER_CLIENT, link->client_id, client->id);
@@ -310,7 +320,15 @@ static const char *mismatch(struct oauth *oauth, struct oauth_link *link, const 
         trace_refusal(oauth, link, TRACE_TOKEN, CAUSE_REDIRECT_URI_DIFFERS_AT_TOKEN, link->redirect_uri, redirect_uri);
         return "redirect_uri differs from the one in the authorization request";
     }
-    return NULL;
+    if (!redirect_uri && client->is_public) {
+        trace_refusal(oauth, link, TRACE_TOKEN, CAUSE_REDIRECT_URI_DIFFERS_AT_TOKEN, link->redirect_uri, NULL);
+        return "redirect_uri is missing: the authorization request had one (RFC 6749 4.1.3)";
+    }
+    const char *problem = pkce_problem(link->code_challenge, verifier);
+    if (problem) {
+        trace_refusal(oauth, link, TRACE_TOKEN, CAUSE_CODE_VERIFIER, NULL, problem);
+    }
+    return problem;
 }
 
 /* An authentic code that is not honoured. */
@@ -325,10 +343,9 @@ static void trace_old_code(struct oauth *oauth, struct oauth_link *link, enum tr
 void oauth_redeem(struct oauth *oauth, const struct oauth_client *client, const char *code, const char *redirect_uri,
                   const char *verifier, oauth_tokens_fn *done, void *user)
 {
-    (void)verifier; /* PKCE: links.code_challenge is there for it */
     struct token token;
     struct oauth_link *link = NULL;
-    int result = judge(oauth, code, TOKEN_CODE, &token, &link);
+    int result = grants_judge(oauth, code, TOKEN_CODE, &token, &link);
     if (result == ERR_ENDED && link) {
         trace_refusal(oauth, link, TRACE_TOKEN, CAUSE_LINK_ENDED, NULL, link->end_reason);
     } else if (result != 0) {
@@ -342,7 +359,7 @@ void oauth_redeem(struct oauth *oauth, const struct oauth_client *client, const 
                done, user);
         return;
     }
-    const char *why = mismatch(oauth, link, client, redirect_uri);
+    const char *why = mismatch(oauth, link, client, redirect_uri, verifier);
     if (why) {
         refuse(oauth, ERR_DENIED, why, done, user);
         return;
@@ -359,7 +376,10 @@ void oauth_redeem(struct oauth *oauth, const struct oauth_client *client, const 
         answer_pair(oauth, link, "", done, user);
     } else if (what == REDEEM_REPLAY) {
         trace_old_code(oauth, link, CAUSE_CODE_REUSED, now_ms);
-        end_for_replay(oauth, link, done, user);
+        end_for_replay(
+            oauth, link, "its code was presented again after use",
+            "this code has been redeemed and its tokens used: as RFC 6749 4.1.2 asks, the link has been ended", done,
+            user);
     } else {
         struct grant_write *write = grant_new(link, true, 1, now_ms);
         wait_for(write, "", done, user);
@@ -371,12 +391,63 @@ void oauth_redeem(struct oauth *oauth, const struct oauth_client *client, const 
 
 /* ---- refreshing ---- */
 
+/* The next pair. UINT32_MAX refreshes, one a minute, are eight thousand years. */
+static void next_pair(struct oauth *oauth, struct oauth_link *link, uint32_t generation, const char *refresh_token,
+                      int64_t now_ms, oauth_tokens_fn *done, void *user)
+{
+    uint32_t newest = generation > link->at.generation ? generation : link->at.generation;
+    struct grant_write *write = grant_new(link, false, newest + (newest < UINT32_MAX), now_ms);
+    wait_for(write, refresh_token, done, user);
+    struct store_batch *batch = store_batch_new();
+    rows_refresh(batch, link, write->generation, write->at_ms, link->at.created_ms);
+    oauth_submit(oauth, &write->job, batch);
+}
+
+/* Of a confidential client: the token stays as it is. */
+static void repeat(struct oauth *oauth, struct oauth_link *link, uint32_t generation, const char *refresh_token,
+                   oauth_tokens_fn *done, void *user)
+{
+    int64_t now_ms = oauth_now(oauth);
+    if (link->refreshing) {
+        wait_for(link->refreshing, refresh_token, done, user);
+    } else if (rules_refresh_again(&link->at, now_ms)) {
+        answer_pair(oauth, link, refresh_token, done, user);
+    } else {
+        next_pair(oauth, link, generation, refresh_token, now_ms, done, user);
+    }
+}
+
+/* Of a public client: each token is good once, and for those who did not hear the answer. */
+static void rotate(struct oauth *oauth, struct oauth_link *link, uint32_t generation, const char *refresh_token,
+                   oauth_tokens_fn *done, void *user)
+{
+    int64_t now_ms = oauth_now(oauth);
+    enum rules_rotate what = rules_rotate(&link->at, &oauth->clock, generation, oauth->traces.since_ms, now_ms);
+    if (what == ROTATE_AGAIN) {
+        answer_pair(oauth, link, refresh_token, done, user);
+    } else if (what == ROTATE_NEXT && link->refreshing) {
+        wait_for(link->refreshing, refresh_token, done, user);
+    } else if (what == ROTATE_NEXT) {
+        next_pair(oauth, link, generation, refresh_token, now_ms, done, user);
+    } else {
+        struct str got = STR_INIT;
+        str_printf(&got, "refresh token %u, when %u was the newest", generation, link->at.generation);
+        trace_refusal(oauth, link, TRACE_REFRESH, CAUSE_REFRESH_TOKEN_REUSED, NULL, str_z(&got));
+        str_done(&got);
+        end_for_replay(
+            oauth, link, "a refresh token was presented again after it had been replaced",
+            "this refresh token has been replaced by a newer one: as RFC 9700 4.14.2 asks, the link has been "
+            "ended",
+            done, user);
+    }
+}
+
 void oauth_refresh(struct oauth *oauth, const struct oauth_client *client, const char *refresh_token,
                    oauth_tokens_fn *done, void *user)
 {
     struct token token;
     struct oauth_link *link = NULL;
-    int result = judge(oauth, refresh_token, TOKEN_REFRESH, &token, &link);
+    int result = grants_judge(oauth, refresh_token, TOKEN_REFRESH, &token, &link);
     if (result == 0 && strcmp(link->client_id, client->id) != 0) {
         trace_refusal(oauth, link, TRACE_REFRESH, CAUSE_REFRESH_TOKEN_OF_OTHER_CLIENT, link->client_id, client->id);
         refuse(oauth, ERR_DENIED, "this refresh token was issued to another client", done, user);
@@ -395,86 +466,14 @@ void oauth_refresh(struct oauth *oauth, const struct oauth_client *client, const
                done, user);
         return;
     }
-    int64_t now_ms = oauth_now(oauth);
-    if (link->refreshing) {
-        wait_for(link->refreshing, refresh_token, done, user);
-        return;
+    if (rotates(link)) {
+        rotate(oauth, link, token.generation, refresh_token, done, user);
+    } else {
+        repeat(oauth, link, token.generation, refresh_token, done, user);
     }
-    if (rules_refresh_again(&link->at, now_ms)) {
-        answer_pair(oauth, link, refresh_token, done, user);
-        return;
-    }
-    uint32_t newest = token.generation > link->at.generation ? token.generation : link->at.generation;
-    struct grant_write *write = grant_new(link, false, newest + (newest < UINT32_MAX), now_ms);
-    wait_for(write, refresh_token, done, user);
-    struct store_batch *batch = store_batch_new();
-    rows_refresh(batch, link, write->generation, write->at_ms, link->at.created_ms);
-    oauth_submit(oauth, &write->job, batch);
 }
 
 const char *oauth_refusal(const struct oauth *oauth)
 {
     return oauth->refusal;
-}
-
-/* ---- verifying an access token ---- */
-
-struct mark_write {
-    struct job job;
-    struct oauth_link *link;
-};
-
-static void mark_written(struct job *job, int result)
-{
-    struct mark_write *write = (struct mark_write *)job;
-    write->link->marking = false;
-    if (result != 0) {
-        log_warn("oauth", "the use of a link could not be noted: %s", err_text(result));
-        write->link->mark_after_ms = job->oauth->mono_ms(job->oauth->loop) + RULES_JUMP_MS;
-    }
-}
-
-/* Memory is ahead of the store here, on purpose: it can only make us stricter with the code (a replay ends the link),
-   nobody is told anything by it, and an answer of the webhook waits for no disk. */
-static void mark(struct oauth *oauth, struct oauth_link *link, const struct token *token, int64_t now_ms)
-{
-    bool first = link->at.seen_ms == 0;
-    link->at.seen_ms = now_ms > 0 ? now_ms : 1;
-    bool moved = rules_forward(&link->at, token->generation, token->issued_ms);
-    uint64_t mono_ms = oauth->mono_ms(oauth->loop);
-    if (!moved && (link->marking || (!first && mono_ms < link->mark_after_ms))) {
-        return;
-    }
-    link->marking = true;
-    link->mark_after_ms = mono_ms + RULES_MARK_MS;
-    struct mark_write *write = mem_alloc(sizeof *write);
-    write->job.done = mark_written;
-    write->link = link;
-    struct store_batch *batch = store_batch_new();
-    if (moved) {
-        log_info("oauth", "a token is newer than the store: a backup was restored, the link goes on");
-        rows_forward(batch, link, &link->at);
-    }
-    rows_seen(batch, link, link->at.seen_ms);
-    oauth_submit(oauth, &write->job, batch);
-}
-
-int oauth_verify(struct oauth *oauth, const char *text, int64_t now_ms, struct oauth_link **ret_link)
-{
-    struct token token;
-    struct oauth_link *link = NULL;
-    int result = judge(oauth, text, TOKEN_ACCESS, &token, &link);
-    if (result == ERR_ENDED) {
-        *ret_link = link;
-    }
-    if (result != 0) {
-        return result;
-    }
-    oauth_now(oauth);
-    mark(oauth, link, &token, now_ms);
-    result = rules_access(&oauth->clock, token.issued_ms, now_ms);
-    if (result == 0 || result == ERR_EXPIRED) {
-        *ret_link = link;
-    }
-    return result;
 }

@@ -44,6 +44,7 @@ void links_free(struct oauth_link *link)
     free(link->redirect_uri);
     free(link->scope);
     free(link->end_reason);
+    free(link->code_challenge);
     free(link);
 }
 
@@ -228,6 +229,25 @@ struct oauth_link *oauth_link_next(struct oauth *oauth, struct oauth_link *after
 bool oauth_link_alive(const struct oauth_link *link)
 {
     return link->at.ended_ms == 0;
+}
+
+bool oauth_link_allows(const struct oauth_link *link, unsigned scopes)
+{
+    unsigned has = 0;
+    if (oauth_link_webhook(link)) {
+        has = SCOPE_ALL; /* its words are free text: oauth_client_scope */
+    } else {
+        (void)scope_parse(link->scope, &has);
+        has &= link->client->scopes;
+    }
+    return (scopes & ~has) == 0;
+}
+
+/* A link whose client is not known any more is SmartThings' of before its id was changed in the configuration: those of
+   the others end with their client. */
+bool oauth_link_webhook(const struct oauth_link *link)
+{
+    return !link->client || link->client->webhook;
 }
 
 /* ---- ending ---- */

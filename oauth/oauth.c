@@ -53,7 +53,7 @@ void oauth_free(struct oauth *oauth)
     }
     traces_done(oauth);
     links_done(oauth);
-    free(oauth->clients);
+    clients_done(oauth);
     secrets_wipe(oauth, sizeof *oauth);
     free(oauth);
 }

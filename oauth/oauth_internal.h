@@ -2,8 +2,10 @@
 #ifndef OAUTH_OAUTH_INTERNAL_H
 #define OAUTH_OAUTH_INTERNAL_H
 
+#include "oauth/delay.h"
 #include "oauth/oauth.h"
 #include "oauth/rules.h"
+#include "oauth/scope.h"
 #include "oauth/token.h"
 #include "oauth/trace.h"
 #include "store/store.h"
@@ -19,8 +21,12 @@ struct end_write;
 struct oauth_client {
     const char *id, *name;
     const char *const *redirects;
-    bool has_secret, send_iss, webhook;
+    bool has_secret, send_iss, webhook, is_public, configured, removed;
+    unsigned scopes;
     uint8_t secret_hash[SECRETS_SHA256_SIZE];
+    int64_t created_ms;
+    char *memory[2 + OAUTH_MAX_REDIRECTS]; /* of one of the store: id, name, redirect URIs */
+    const char *list[OAUTH_MAX_REDIRECTS + 1];
 };
 
 struct oauth_account {
@@ -35,7 +41,8 @@ struct oauth_link {
     struct rules_link at;
     uint8_t key[SECRETS_KEY_SIZE]; /* wiped when ended; all zero without an installation key */
     char *account, *client_id, *redirect_uri, *scope, *end_reason;
-    const struct oauth_client *client; /* NULL: no longer in the configuration */
+    char *code_challenge;              /* NULL: none was sent */
+    const struct oauth_client *client; /* NULL: no longer known */
     struct grant_write *redeeming, *refreshing;
     struct end_write *ending;
     struct trace *trace;    /* how it came to be and how it fares; NULL: forgotten */
@@ -75,13 +82,15 @@ struct oauth {
     int load_error;
     const char *refusal;
 
-    struct oauth_client *clients;
+    struct oauth_client **clients; /* the configuration's first; removed ones stay, for those who hold a pointer */
     size_t client_count;
 
     struct oauth_account accounts[OAUTH_MAX_ACCOUNTS]; /* by name */
     size_t account_count, adding;                      /* adding: on their way to the store */
     struct password_job *queue;                        /* the first one runs */
     size_t queue_len;
+    struct delays delays;
+    unsigned login_wait_s;
 
     struct oauth_link **links; /* by birth */
     size_t link_count, link_cap;
@@ -123,7 +132,18 @@ void accounts_cancel(struct oauth *oauth); /* at oauth_free */
 
 /* ---- clients.c ---- */
 void clients_load(struct oauth *oauth, const struct oauth_config *config);
+void clients_put(struct oauth *oauth, struct oauth_client *client); /* one of the store; takes it */
+void clients_free(struct oauth_client *client);
+void clients_done(struct oauth *oauth);
+/* One of the store from its row's texts; NULL: they make no sense. */
+struct oauth_client *clients_new(const char *id, const char *name, const char *redirect_uris, const char *scopes);
 void clients_load_callback(struct oauth *oauth, const struct oauth_config *config);
+
+/* ---- grants.c ---- */
+/* What a text claims, judged: 0 with its living link, or ERR_*; ERR_ENDED gives the link, but no token. Every refusal
+   that is not the caller's fault says so. */
+int grants_judge(struct oauth *oauth, const char *text, enum token_kind kind, struct token *ret_token,
+                 struct oauth_link **ret_link);
 
 /* ---- links.c ---- */
 struct oauth_link *links_new(struct oauth *oauth, const uint8_t id[OAUTH_LINK_ID_SIZE], const uint8_t *salt);
@@ -143,7 +163,10 @@ void rows_add_account(struct store_batch *batch, const struct oauth_account *acc
 void rows_set_password(struct store_batch *batch, const char *name, const char *hash, const char *was);
 /* Ends the account's links too. */
 void rows_remove_account(struct store_batch *batch, const char *name, int64_t at_ms, const char *reason);
-/* Writes nothing where the account is gone. */
+void rows_add_client(struct store_batch *batch, const struct oauth_client *client);
+/* Ends the client's links too; reason NULL: does not. */
+void rows_remove_client(struct store_batch *batch, const char *id, int64_t at_ms, const char *reason);
+/* Writes nothing where the account or the client is gone. */
 void rows_add_link(struct store_batch *batch, const struct oauth *oauth, const struct oauth_link *link,
                    const uint8_t salt[TOKEN_SALT_SIZE]);
 void rows_forget_link(struct store_batch *batch, const struct oauth_link *link);

@@ -1,5 +1,5 @@
-/* Accounts and links as rows. Each UPDATE names only the columns it is about: several may be on their way for one
-   link, and none may put back what another has moved. */
+/* Accounts, clients and links as rows. Each UPDATE names only the columns it is about: several may be on their way for
+   one link, and none may put back what another has moved. */
 #include "oauth/oauth_internal.h"
 
 #include <stdio.h>
@@ -25,6 +25,9 @@ static void seal_of(const struct oauth *oauth, const struct oauth_link *link, co
     str_add(&input, salt, TOKEN_SALT_SIZE);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         str_add(&input, texts[i], strlen(texts[i]) + 1);
+    }
+    if (link->code_challenge) { /* one that is taken out of the row must not take the protection with it */
+        str_add(&input, link->code_challenge, strlen(link->code_challenge) + 1);
     }
     secrets_tag(ret_seal, SEAL_SIZE, input.data, input.len, oauth->key, sizeof oauth->key);
     secrets_wipe(input.data, input.len);
@@ -58,6 +61,61 @@ static int account_row(void *user, const struct store_row *row)
     return 0;
 }
 
+/* flags of a client's row */
+enum { CLIENT_PUBLIC = 1, CLIENT_ISS = 2 };
+
+static int client_row(void *user, const struct store_row *row)
+{
+    struct oauth *oauth = user;
+    size_t hash_len = 0;
+    const uint8_t *hash = store_row_blob(row, 4, &hash_len);
+    int64_t flags = store_row_int(row, 5);
+    bool is_public = flags & CLIENT_PUBLIC;
+    struct oauth_client *client =
+        clients_new(store_row_text(row, 0), store_row_text(row, 1), store_row_text(row, 2), store_row_text(row, 3));
+    if (!client || (!is_public && (!hash || hash_len != sizeof client->secret_hash))) {
+        clients_free(client);
+        log_error("oauth", "the store holds a client that this program cannot have written");
+        return ERR_CORRUPT;
+    }
+    client->is_public = is_public;
+    client->send_iss = flags & CLIENT_ISS;
+    client->has_secret = !is_public;
+    if (!is_public) {
+        memcpy(client->secret_hash, hash, sizeof client->secret_hash);
+    }
+    client->created_ms = store_row_int(row, 6);
+    clients_put(oauth, client);
+    return 0;
+}
+
+void rows_add_client(struct store_batch *batch, const struct oauth_client *client)
+{
+    struct str uris = STR_INIT;
+    for (const char *const *uri = client->redirects; *uri; uri++) {
+        str_printf(&uris, "%s%s", uris.len > 0 ? " " : "", *uri);
+    }
+    int64_t flags = (client->is_public ? CLIENT_PUBLIC : 0) | (client->send_iss ? CLIENT_ISS : 0);
+    store_batch_add(batch,
+                    "INSERT INTO clients (id, name, redirect_uris, scopes, secret_hash, flags, created_at)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    "ttttbii", client->id, client->name, str_z(&uris), scope_text(client->scopes),
+                    client->is_public ? NULL : client->secret_hash, sizeof client->secret_hash, flags,
+                    client->created_ms);
+    str_done(&uris);
+}
+
+void rows_remove_client(struct store_batch *batch, const char *id, int64_t at_ms, const char *reason)
+{
+    if (reason) {
+        store_batch_add(batch,
+                        "UPDATE links SET ended_at = ?2, end_reason = ?3, salt = zeroblob(0)"
+                        " WHERE client_id = ?1 AND ended_at IS NULL",
+                        "tit", id, at_ms, reason);
+    }
+    store_batch_add(batch, "DELETE FROM clients WHERE id = ?1", "t", id);
+}
+
 static int link_row(void *user, const struct store_row *row)
 {
     struct oauth *oauth = user;
@@ -80,6 +138,7 @@ static int link_row(void *user, const struct store_row *row)
     link->redirect_uri = mem_text(redirect_uri);
     link->scope = mem_text(scope);
     link->end_reason = mem_text(store_row_text(row, 12));
+    link->code_challenge = mem_text(store_row_text(row, 14));
     if (!ended_ms && oauth->has_key && !seal_holds(oauth, link, salt, row, 13)) {
         log_error("oauth", "the store holds a link that has been damaged");
         links_free(link);
@@ -101,15 +160,23 @@ int rows_load(struct oauth *oauth)
 {
     int result = store_read(oauth->store, "SELECT name, password, created_at FROM accounts", account_row, oauth, "");
     if (result == 0) {
-        result =
-            store_read(oauth->store,
-                       "SELECT id, account, client_id, redirect_uri, scope, salt, generation, created_at,"
-                       " code_used_at, token_seen_at, refreshed_at, ended_at, end_reason, seal FROM links ORDER BY id",
-                       link_row, oauth, "");
+        result = store_read(oauth->store,
+                            "SELECT id, name, redirect_uris, scopes, secret_hash, flags, created_at FROM clients",
+                            client_row, oauth, "");
+    }
+    if (result == 0) {
+        result = store_read(oauth->store,
+                            "SELECT id, account, client_id, redirect_uri, scope, salt, generation, created_at,"
+                            " code_used_at, token_seen_at, refreshed_at, ended_at, end_reason, seal, code_challenge "
+                            "FROM links ORDER BY id",
+                            link_row, oauth, "");
     }
     if (result != 0) { /* half a table would turn what is missing into a refusal */
         oauth->account_count = 0;
         links_done(oauth);
+        while (oauth->client_count > 0 && !oauth->clients[oauth->client_count - 1]->configured) {
+            clients_free(oauth->clients[--oauth->client_count]);
+        }
     }
     return result;
 }
@@ -143,9 +210,12 @@ void rows_add_link(struct store_batch *batch, const struct oauth *oauth, const s
     store_batch_add(
         batch,
         "INSERT INTO links (id, account, client_id, redirect_uri, scope, salt, seal, generation,"
-        " created_at) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?8, 0, ?7 WHERE EXISTS (SELECT 1 FROM accounts WHERE name = ?2)",
-        "bttttbib", link->id, sizeof link->id, link->account, link->client_id, link->redirect_uri, link->scope, salt,
-        (size_t)TOKEN_SALT_SIZE, link->at.created_ms, seal, sizeof seal);
+        " created_at, code_challenge) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?8, 0, ?7, ?9"
+        " WHERE EXISTS (SELECT 1 FROM accounts WHERE name = ?2) AND (?10 OR EXISTS (SELECT 1 FROM clients WHERE id ="
+        " ?3))",
+        "bttttbibti", link->id, sizeof link->id, link->account, link->client_id, link->redirect_uri, link->scope, salt,
+        (size_t)TOKEN_SALT_SIZE, link->at.created_ms, seal, sizeof seal, link->code_challenge,
+        (int64_t)link->client->configured);
 }
 
 void rows_forget_link(struct store_batch *batch, const struct oauth_link *link)

@@ -70,6 +70,17 @@ bool rules_refresh_again(const struct rules_link *link, int64_t now_ms)
            now_ms < link->refreshed_ms + RULES_REPEAT_MS;
 }
 
+enum rules_rotate rules_rotate(const struct rules_link *link, const struct rules_clock *clock, uint32_t generation,
+                               int64_t started_ms, int64_t now_ms)
+{
+    if (generation >= link->generation) { /* newer than the store: a backup was restored */
+        return ROTATE_NEXT;
+    }
+    bool recent = rules_age(clock, link->refreshed_ms, now_ms) < RULES_REPEAT_MS ||
+                  rules_age(clock, started_ms, now_ms) < RULES_REPEAT_MS;
+    return generation + 1 == link->generation && recent ? ROTATE_AGAIN : ROTATE_REUSED;
+}
+
 int rules_access(const struct rules_clock *clock, int64_t issued_ms, int64_t now_ms)
 {
     return rules_age(clock, issued_ms, now_ms) < (int64_t)OAUTH_ACCESS_LIFE_S * 1000 ? 0 : ERR_EXPIRED;

@@ -51,6 +51,13 @@ int rules_redeem(const struct rules_link *link, const struct rules_clock *clock,
    ago, whose answer must have been lost? */
 bool rules_refresh_again(const struct rules_link *link, int64_t now_ms);
 
+enum rules_rotate { ROTATE_NEXT, ROTATE_AGAIN, ROTATE_REUSED };
+/* An authentic refresh token of this generation was presented by the public client of this link: issue the next pair,
+   give the newest one again (its answer must have been lost), or end the link (RFC 9700 4.14.2). started_ms: when this
+   program started, so that an answer that was lost in a crash is not held against whoever asks again afterwards. */
+enum rules_rotate rules_rotate(const struct rules_link *link, const struct rules_clock *clock, uint32_t generation,
+                               int64_t started_ms, int64_t now_ms);
+
 /* 0 or ERR_EXPIRED for an authentic access token. */
 int rules_access(const struct rules_clock *clock, int64_t issued_ms, int64_t now_ms);
 /* Seconds that an access token has left, 1..OAUTH_ACCESS_LIFE_S. */

@@ -129,6 +129,14 @@ static const struct trace_cause_row causes[TRACE_CAUSES] = {
                                          "The app was told so at its own address (RFC 6749 4.1.2.1); right is "
                                          "response_type=code.",
                                          0},
+    [CAUSE_SCOPE] = {"scope", "The app asks for a scope that is not known, or that it may not have.",
+                     "Right are devices:read and devices:control, as far as `lightbridge client list` shows them for "
+                     "it.",
+                     0},
+    [CAUSE_CODE_CHALLENGE] = {"code_challenge", "The app's proof key (PKCE) is missing or of a kind that is not taken.",
+                              "Right would be code_challenge with code_challenge_method=S256; a client that keeps a "
+                              "secret may do without.",
+                              0},
     [CAUSE_NO_ACCOUNT] = {"no_account", "There is no account on the bridge that could log in.",
                           "Make one with `lightbridge account add NAME`, and link again.", 0},
     [CAUSE_STORE_UNWELL] = {"store_unwell", "The bridge could not do this while its store is unwell.",
@@ -143,6 +151,9 @@ static const struct trace_cause_row causes[TRACE_CAUSES] = {
     [CAUSE_UNKNOWN_ACCOUNT] = {"unknown_account", "There is no account of the name that was entered.",
                                "`lightbridge account list` shows the names.", 0},
     [CAUSE_LOGIN_BUSY] = {"login_busy", "Too many were logging in at once.", "Try again after a few seconds.", 0},
+    [CAUSE_LOGIN_DELAYED] = {"login_delayed", "After several wrong passwords the next try came too early.",
+                             "The page says how long to wait, a minute at most. If it was not you: somebody guesses.",
+                             0},
     [CAUSE_NO_LOGIN] = {"no_login", "The login page was sent, and nobody logged in.",
                         "Did the page show in the app? If it stayed blank: does the authorization URL " TO_CONSOLE
                         " open in a phone's browser outside of the house, without a warning of its certificate?",
@@ -215,12 +226,23 @@ static const struct trace_cause_row causes[TRACE_CAUSES] = {
          "Both must be the same, letter by letter (RFC 6749 4.1.3): is something "
          "between that rewrites one of them?",
          0},
+    [CAUSE_CODE_VERIFIER] =
+        {"code_verifier", "The token request's code_verifier does not fit the authorization request (PKCE).",
+         "Link again. If that repeats, the app mixes up its attempts, or somebody else has got hold "
+         "of the code.",
+         0},
     [CAUSE_REFRESH_TOKEN_UNKNOWN] = {"refresh_token_unknown", "The refresh token is none that this bridge issued.",
                                      "It comes from another bridge, or `lightbridge store reset` was run: link again.",
                                      0},
     [CAUSE_REFRESH_TOKEN_OF_OTHER_CLIENT] = {"refresh_token_of_other_client",
                                              "The refresh token was issued to another client.",
                                              "Two clients use each other's tokens: compare their configurations.", 0},
+    [CAUSE_REFRESH_TOKEN_REUSED] = {"refresh_token_reused",
+                                    "A refresh token came again long after it had been replaced; as RFC 9700 4.14.2 "
+                                    "asks, the link has been ended.",
+                                    "Link again. If that repeats, the app does not keep the newest token, or somebody "
+                                    "else has got hold of one.",
+                                    0},
     [CAUSE_LINK_ENDED] = {"link_ended", "The link behind the code or token has ended.", "Link the account again.", 0},
     [CAUSE_NO_TOKEN_CALL] = {"no_token_call",
                              "The browser was sent back with a code, and nobody came to redeem it: SmartThings cannot "

@@ -3,7 +3,10 @@
    GET  /oauth/authorize  checks the request (RFC 6749 4.1.1) and shows the login
    POST /oauth/login      shows the consent
    POST /oauth/consent    303 to the client with code and state, or with access_denied
-   POST /oauth/token      RFC 6749 4.1.3, 6; errors as 5.2
+   POST /oauth/token      RFC 6749 4.1.3, 6; errors as 5.2; PKCE as RFC 7636
+   POST /oauth/revoke     RFC 7009
+   POST /oauth/introspect RFC 7662
+   GET  /.well-known/oauth-authorization-server  RFC 8414
 
    `state` goes back byte for byte: the raw bytes of the query are kept here and copied into the Location header. No
    scripts, no cookies but one that binds the forms to the browser which asked. */
@@ -29,5 +32,8 @@ void account_authorize(struct http_exchange *exchange, void *context);
 void account_login(struct http_exchange *exchange, void *context);
 void account_consent(struct http_exchange *exchange, void *context);
 void account_token(struct http_exchange *exchange, void *context);
+void account_revoke(struct http_exchange *exchange, void *context);
+void account_introspect(struct http_exchange *exchange, void *context);
+void account_metadata(struct http_exchange *exchange, void *context);
 
 #endif

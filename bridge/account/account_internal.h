@@ -12,12 +12,14 @@
 #include "http/http.h"
 #include "loop/loop.h"
 #include "oauth/oauth.h"
+#include "oauth/scope.h"
 #include "oauth/trace.h"
 
 #define PENDING_MAX 256u              /* people who are linking at once */
 #define PENDING_LIFE_MS (10u * 60000) /* from the authorize request to the last form */
 #define TOKEN_CHARS 22u               /* 16 random bytes as base64url */
-#define SCOPE_MAX 512u
+#define SCOPE_TEXT_MAX 512u
+#define RETRY_AFTER_S 30u
 
 enum pending_step { STEP_LOGIN, STEP_CONSENT, STEP_ISSUING, STEP_DONE };
 
@@ -30,7 +32,8 @@ struct pending {
     char cookie[TOKEN_CHARS + 1];   /* of the browser that asked */
     const struct oauth_client *client;
     char *redirect_uri, *scope;
-    char *state; /* raw bytes of the query, NULL: none was sent */
+    char *code_challenge; /* NULL: none was sent */
+    char *state;          /* raw bytes of the query, NULL: none was sent */
     size_t state_len;
     char *account;       /* from the login on */
     uint32_t trace;      /* number of the attempt */
@@ -49,6 +52,7 @@ struct account {
     struct oauth *oauth;
     bool secure; /* the public URL is https */
     const char *public_url;
+    struct str issuer; /* RFC 8414 2: the public origin, empty if not configured */
     struct pending *pendings;
     size_t count;
 };
@@ -64,12 +68,38 @@ struct pending *pending_find(struct account *account, const char *id, const char
 struct pending *pending_of_anybody(struct account *account, const char *id);
 void pending_rename(struct pending *p);
 void pending_free_all(struct account *account);
-/* redirect_uri?name=value[&state=raw]; state NULL: none was sent. */
-void pending_location(const char *redirect_uri, const char *state, size_t state_len, const char *name,
-                      const char *value, struct str *out);
+const char *issuer_for(const struct account *account, const struct oauth_client *client); /* RFC 9207; NULL */
+
+/* Where an answer to an authorize request goes. */
+struct way_back {
+    const char *redirect_uri;
+    const char *state; /* raw bytes of the query; NULL: none was sent */
+    size_t state_len;
+    const char *issuer; /* RFC 9207; NULL: this client does not take it */
+};
+struct way_back pending_way_back(const struct account *account, const struct pending *p);
+/* redirect_uri?name=value[&error_description=...][&iss=...][&state=raw]; description may be NULL. */
+void pending_location(const struct way_back *to, const char *name, const char *value, const char *description,
+                      struct str *out);
 
 /* A parameter's value; NULL where it is absent, broken, or empty, which is as if it were absent (RFC 6749 3.1, 3.2). */
 const char *form_given(const struct url_form *form, const char *name);
+
+/* client.c: who asks at an endpoint that wants a client */
+struct asker {
+    bool traced; /* given: the link traces are told what goes wrong */
+    struct url_form form;
+    struct str memory; /* of Basic's */
+    const char *id, *secret;
+    bool basic;
+    const struct oauth_client *client;
+};
+/* Reads the form and authenticates the client; false: an error was answered. Release with asker_done also then. */
+bool asker_read(struct account *account, struct http_exchange *x, struct asker *asker);
+void asker_done(struct asker *asker);
+void answer_invalid_request(struct http_exchange *x, const char *text);
+void answer_invalid_client(struct http_exchange *x, const char *text);
+void answer_unwell(struct http_exchange *x, int err); /* 503, never a judgement */
 
 /* page.c */
 void page_error(struct http_exchange *x, int status, const char *title, const char *text, unsigned retry_after);
@@ -77,6 +107,8 @@ void page_error(struct http_exchange *x, int status, const char *title, const ch
 void page_wrong_redirect(struct http_exchange *x, const struct oauth_client *client, const char *got);
 void page_login(struct http_exchange *x, const struct pending *p, int status, const char *name, const char *error,
                 unsigned retry_after);
+/* The same after too many failures, wait_s seconds to wait, or with 0 because too many are logging in at once. */
+void page_login_later(struct http_exchange *x, const struct pending *p, const char *name, unsigned wait_s);
 void page_consent(struct http_exchange *x, const struct pending *p);
 void page_redirect(struct http_exchange *x, const char *location);
 /* The store being unwell is nobody's fault who asks: 503. */

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/secrets.h"
 #include "base/url.h"
+#include "oauth/pkce.h"
 
 #define COOKIE "lightbridge_link"
 
@@ -18,6 +19,10 @@ int account_new(struct loop *loop, struct oauth *oauth, const struct account_con
     account->loop = loop;
     account->oauth = oauth;
     account->public_url = config->public_url;
+    struct url url;
+    if (config->public_url && url_parse(config->public_url, &url) == 0) {
+        url_origin(&account->issuer, &url);
+    }
     account->secure = config->public_url && strncmp(config->public_url, "https://", 8) == 0;
     *ret_account = account;
     return 0;
@@ -27,6 +32,7 @@ void account_free(struct account *account)
 {
     if (account) {
         pending_free_all(account);
+        str_done(&account->issuer);
         free(account);
     }
 }
@@ -57,18 +63,48 @@ const char *form_given(const struct url_form *form, const char *name)
     return value && *value ? value : NULL;
 }
 
-/* What the client did wrong it is told at its own address (RFC 6749 4.1.2.1); NULL: all is right. */
-static const char *client_error(const struct url_form *query)
+/* What the client did wrong, as it is told at its own address (RFC 6749 4.1.2.1, RFC 7636 4.4.1). */
+struct refusal {
+    const char *error, *description;
+    enum trace_cause cause;
+};
+
+static struct refusal challenge_refusal(const struct oauth_client *client, const struct url_form *query)
+{
+    const char *challenge = form_given(query, "code_challenge"), *method = form_given(query, "code_challenge_method");
+    const char *wrong = NULL;
+    if (!challenge && (method || url_form_field(query, "code_challenge"))) {
+        wrong = "code_challenge is missing or empty";
+    } else if (!challenge && oauth_client_public(client)) {
+        wrong = "code challenge required: a client that keeps no secret sends code_challenge with method S256";
+    } else if (challenge && (!method || strcmp(method, "S256") != 0)) { /* 4.3: no method means plain */
+        wrong = "transform algorithm not supported: code_challenge_method must be S256";
+    } else if (challenge && !pkce_challenge_ok(challenge)) {
+        wrong = "code_challenge must be the 43 characters of a SHA-256 as base64url";
+    }
+    return (struct refusal){wrong ? "invalid_request" : NULL, wrong, CAUSE_CODE_CHALLENGE};
+}
+
+/* error NULL: all is right, and *ret_scope is what is granted if the person allows it. */
+static struct refusal client_refusal(const struct oauth_client *client, const struct url_form *query,
+                                     const char **ret_scope)
 {
     const char *type = form_given(query, "response_type");
     const char *scope = form_given(query, "scope");
     if (!type) {
-        return "invalid_request";
+        return (struct refusal){"invalid_request", "response_type is missing", CAUSE_BAD_AUTHORIZATION_REQUEST};
     }
     if (strcmp(type, "code") != 0) {
-        return "unsupported_response_type";
+        return (struct refusal){"unsupported_response_type", "response_type must be code",
+                                CAUSE_BAD_AUTHORIZATION_REQUEST};
     }
-    return scope && strlen(scope) > SCOPE_MAX ? "invalid_scope" : NULL;
+    if ((scope && strlen(scope) > SCOPE_TEXT_MAX) || oauth_client_scope(client, scope, ret_scope) != 0) {
+        return (struct refusal){"invalid_scope",
+                                "the scopes are devices:read and devices:control, if this client may "
+                                "have them",
+                                CAUSE_SCOPE};
+    }
+    return challenge_refusal(client, query);
 }
 
 static void set_cookie(const struct account *account, struct http_exchange *x, const struct pending *p)
@@ -94,20 +130,25 @@ static void keep_cookie(struct http_exchange *x, struct pending *p)
 }
 
 static struct pending *begin(struct account *account, struct http_exchange *x, const struct oauth_client *client,
-                             const struct url_form *query)
+                             const struct url_form *query, const char *scope)
 {
     struct pending *p = pending_new(account);
     const struct url_field *state = url_form_field(query, "state");
-    const char *scope = form_given(query, "scope");
     keep_cookie(x, p);
     p->client = client;
     p->redirect_uri = mem_text(url_form_value(query, "redirect_uri"));
-    p->scope = mem_text(scope ? scope : "");
+    p->scope = mem_text(scope);
+    p->code_challenge = mem_text(form_given(query, "code_challenge"));
     if (state) {
         p->state = mem_text_n(state->raw, state->raw_len);
         p->state_len = state->raw_len;
     }
     return p;
+}
+
+const char *issuer_for(const struct account *account, const struct oauth_client *client)
+{
+    return oauth_client_sends_iss(client) && account->issuer.len > 0 ? str_z(&account->issuer) : NULL;
 }
 
 void account_authorize(struct http_exchange *x, void *context)
@@ -127,6 +168,10 @@ void account_authorize(struct http_exchange *x, void *context)
     const struct oauth_client *client = id ? oauth_client_find(account->oauth, id) : NULL;
     const char *redirect = form_given(query, "redirect_uri");
     const struct url_field *state = url_form_field(query, "state");
+    if (!client && oauth_trouble(account->oauth) != 0) { /* one that was added is not known then */
+        page_unwell(x, oauth_trouble(account->oauth));
+        return;
+    }
     if (!client) {
         traced_unknown_client(account, id);
         refuse_client(x, id);
@@ -148,16 +193,21 @@ void account_authorize(struct http_exchange *x, void *context)
         page_unwell(x, err);
         return;
     }
-    const char *error = client_error(query);
-    if (error) {
+    const char *scope = NULL;
+    struct refusal refusal = client_refusal(client, query, &scope);
+    if (refusal.error) {
         struct str location = STR_INIT;
-        pending_location(redirect, state ? state->raw : NULL, state ? state->raw_len : 0, "error", error, &location);
-        traced_authorize_refusal(account, id, redirect, CAUSE_BAD_AUTHORIZATION_REQUEST, "response_type=code", error);
+        const struct way_back back = {.redirect_uri = redirect,
+                                      .state = state ? state->raw : NULL,
+                                      .state_len = state ? state->raw_len : 0,
+                                      .issuer = issuer_for(account, client)};
+        pending_location(&back, "error", refusal.error, refusal.description, &location);
+        traced_authorize_refusal(account, id, redirect, refusal.cause, NULL, refusal.description);
         page_redirect(x, str_z(&location));
         str_done(&location);
         return;
     }
-    struct pending *p = begin(account, x, client, query);
+    struct pending *p = begin(account, x, client, query, scope);
     traced_begin(account, p);
     set_cookie(account, x, p);
     if (oauth_account_count(account->oauth) == 0) {
@@ -234,7 +284,7 @@ static void logged_in(void *user, int result)
     } else if (result == ERR_DENIED) {
         page_login(l->x, p, 403, l->name, "Wrong account or password.", 0);
     } else if (result == ERR_BUSY) {
-        page_login(l->x, p, 503, l->name, "Too many are logging in right now. Please try again in a few seconds.", 5);
+        page_login_later(l->x, p, l->name, oauth_login_wait_s(l->account->oauth));
     } else {
         page_unwell(l->x, result);
     }
@@ -262,7 +312,10 @@ void account_login(struct http_exchange *x, void *context)
         *l = (struct login){.account = account, .x = x, .name = mem_text(name)};
         memcpy(l->id, p->login_id, sizeof l->id);
         memcpy(l->cookie, p->cookie, sizeof l->cookie);
-        oauth_login(account->oauth, name, password, logged_in, l);
+        oauth_login(
+            account->oauth,
+            &(struct oauth_login){.name = name, .password = password, .source = http_source(x), .side = "public"},
+            logged_in, l);
     }
     url_form_done(&form);
 }
@@ -283,7 +336,8 @@ static void issued(void *user, int result, const char *code, struct oauth_link *
     }
     if (result == 0) {
         p->step = STEP_DONE;
-        pending_location(p->redirect_uri, p->state, p->state_len, "code", code, &p->location);
+        const struct way_back back = pending_way_back(i->account, p);
+        pending_location(&back, "code", code, NULL, &p->location);
     } else {
         p->step = STEP_CONSENT; /* nothing was written: Allow may be pressed again */
         log_error("account", "no code could be issued: %s", err_text(result));
@@ -294,7 +348,8 @@ static void issued(void *user, int result, const char *code, struct oauth_link *
         if (result == 0) {
             page_redirect(w->x, str_z(&p->location));
         } else if (result == ERR_NOT_FOUND) {
-            page_error(w->x, 400, "This account is gone", "It was removed while you were linking.", 0);
+            page_error(w->x, 400, "This cannot be linked any more",
+                       "The account or the app was removed while you were linking.", 0);
         } else if (result == ERR_TOO_LARGE) {
             page_error(w->x, 503, "Too many links", "The bridge holds as many links as it can; unlink some.", 0);
         } else {
@@ -317,7 +372,12 @@ static void allow(struct account *account, struct pending *p, struct http_exchan
     *i = (struct issue){account, p};
     p->step = STEP_ISSUING;
     traced(account, p, TRACE_CONSENT, TRACE_OK, CAUSE_NONE);
-    oauth_issue_code(account->oauth, p->client, p->account, p->redirect_uri, p->scope, issued, i);
+    oauth_issue_code(account->oauth, p->client,
+                     &(struct oauth_grant){.account = p->account,
+                                           .redirect_uri = p->redirect_uri,
+                                           .scope = p->scope,
+                                           .code_challenge = p->code_challenge},
+                     issued, i);
 }
 
 void account_consent(struct http_exchange *x, void *context)
@@ -338,7 +398,8 @@ void account_consent(struct http_exchange *x, void *context)
     } else if (decision && strcmp(decision, "deny") == 0) {
         p->step = STEP_DONE;
         traced(account, p, TRACE_CONSENT, TRACE_REFUSED, CAUSE_CONSENT_DENIED);
-        pending_location(p->redirect_uri, p->state, p->state_len, "error", "access_denied", &p->location);
+        const struct way_back back = pending_way_back(account, p);
+        pending_location(&back, "error", "access_denied", NULL, &p->location);
         page_redirect(x, str_z(&p->location));
     } else if (p) {
         page_consent(x, p);

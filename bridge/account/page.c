@@ -24,7 +24,7 @@ static const char redirect_template[] =
 
 static const char login_template[] =
     "<main>\n<div class=\"card\">\n<h1>Log in to link your lights</h1>\n"
-    "<p>{{client}} asks to see and to drive the lights of this house. Log in with an account of this bridge.</p>\n"
+    "<p>{{client}} asks to {{what}} the lights of this house. Log in with an account of this bridge.</p>\n"
     "{{#error}}<p class=\"error\" role=\"alert\">{{error}}</p>\n{{/error}}"
     "<form method=\"post\" action=\"/oauth/login\">\n"
     "<input type=\"hidden\" name=\"request\" value=\"{{request}}\">\n"
@@ -39,8 +39,8 @@ static const char login_template[] =
 static const char consent_template[] =
     "<main>\n<div class=\"card\">\n<h1>Allow {{client}}?</h1>\n"
     "<p>You are logged in as <strong>{{account}}</strong>. If you allow it, {{client}} can:</p>\n"
-    "<ul><li>see the lights that are exposed to it, and their state</li><li>switch, dim and colour them</li>"
-    "<li>be told when they change</li></ul>\n"
+    "<ul>{{#read}}<li>see the lights that are exposed to it, and their state</li><li>be told when they change</li>"
+    "{{/read}}{{#control}}<li>switch, dim and colour them</li>{{/control}}</ul>\n"
     "<p class=\"small\">You will be sent back to <code>{{origin}}</code>. The link can be ended at any time, in the "
     "app "
     "or with <code>lightbridge unlink</code>.</p>\n"
@@ -98,15 +98,41 @@ void page_unwell(struct http_exchange *x, int err)
     str_done(&text);
 }
 
+static unsigned scopes_of(const struct pending *p)
+{
+    unsigned scopes = SCOPE_ALL;
+    if (!oauth_client_webhook(p->client)) {
+        (void)scope_parse(p->scope, &scopes);
+    }
+    return scopes;
+}
+
 void page_login(struct http_exchange *x, const struct pending *p, int status, const char *name, const char *error,
                 unsigned retry_after)
 {
+    static const char *const words[] = {"", "see", "drive", "see and to drive"}; /* by SCOPE_* */
     struct str body = STR_INIT;
-    const struct http_variable v[] = {
-        {"client", oauth_client_name(p->client)}, {"request", p->login_id}, {"name", name}, {"error", error}};
+    const struct http_variable v[] = {{"client", oauth_client_name(p->client)},
+                                      {"what", words[scopes_of(p)]},
+                                      {"request", p->login_id},
+                                      {"name", name},
+                                      {"error", error}};
     FILL(&body, login_template, v);
     retry_header(x, retry_after);
     http_answer_page(x, status, "Log in", &body, NULL);
+}
+
+void page_login_later(struct http_exchange *x, const struct pending *p, const char *name, unsigned wait_s)
+{
+    struct str text = STR_INIT;
+    if (wait_s == 0) {
+        page_login(x, p, 503, name, "Too many are logging in right now. Please try again in a few seconds.", 5);
+        return;
+    }
+    str_printf(&text, "There were several wrong passwords. Please wait %u second%s, then try again.", wait_s,
+               wait_s == 1 ? "" : "s");
+    page_login(x, p, 429, name, str_z(&text), wait_s);
+    str_done(&text);
 }
 
 void page_consent(struct http_exchange *x, const struct pending *p)
@@ -120,6 +146,8 @@ void page_consent(struct http_exchange *x, const struct pending *p)
     const struct http_variable v[] = {{"client", oauth_client_name(p->client)},
                                       {"request", p->id},
                                       {"account", p->account},
+                                      {"read", scopes_of(p) & SCOPE_READ ? "1" : NULL},
+                                      {"control", scopes_of(p) & SCOPE_CONTROL ? "1" : NULL},
                                       {"origin", str_z(&origin)}};
     FILL(&body, consent_template, v);
     /* Chromium follows the redirect that answers a form only where form-action names its target, and so it is with

@@ -29,6 +29,7 @@ static void pending_free(struct pending *p)
     }
     free(p->redirect_uri);
     free(p->scope);
+    free(p->code_challenge);
     free(p->state);
     free(p->account);
     str_done(&p->location);
@@ -108,16 +109,31 @@ void pending_free_all(struct account *account)
     }
 }
 
-void pending_location(const char *redirect_uri, const char *state, size_t state_len, const char *name,
-                      const char *value, struct str *out)
+struct way_back pending_way_back(const struct account *account, const struct pending *p)
 {
-    str_add_z(out, redirect_uri);
-    str_add_char(out, strchr(redirect_uri, '?') ? '&' : '?');
-    str_add_z(out, name);
-    str_add_char(out, '=');
-    url_encode(out, value, strlen(value));
-    if (state) {
+    return (struct way_back){.redirect_uri = p->redirect_uri,
+                             .state = p->state,
+                             .state_len = p->state_len,
+                             .issuer = issuer_for(account, p->client)};
+}
+
+static void add_parameter(struct str *out, char separator, const char *name, const char *value)
+{
+    if (value) {
+        str_printf(out, "%c%s=", separator, name);
+        url_encode(out, value, strlen(value));
+    }
+}
+
+void pending_location(const struct way_back *to, const char *name, const char *value, const char *description,
+                      struct str *out)
+{
+    str_add_z(out, to->redirect_uri);
+    add_parameter(out, strchr(to->redirect_uri, '?') ? '&' : '?', name, value);
+    add_parameter(out, '&', "error_description", description);
+    add_parameter(out, '&', "iss", to->issuer);
+    if (to->state) {
         str_add_z(out, "&state=");
-        url_copy_query_value(out, state, state_len);
+        url_copy_query_value(out, to->state, to->state_len);
     }
 }

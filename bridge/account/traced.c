@@ -105,8 +105,9 @@ void traced_login(struct account *account, struct pending *p, const char *name, 
         str_printf(&got, "a name of %zu characters", strlen(name));
     }
     enum trace_cause cause = result == ERR_DENIED ? (known ? CAUSE_WRONG_PASSWORD : CAUSE_UNKNOWN_ACCOUNT)
-                             : result == ERR_BUSY ? CAUSE_LOGIN_BUSY
-                                                  : CAUSE_STORE_UNWELL;
+                             : result == ERR_BUSY
+                                 ? (oauth_login_wait_s(account->oauth) > 0 ? CAUSE_LOGIN_DELAYED : CAUSE_LOGIN_BUSY)
+                                 : CAUSE_STORE_UNWELL;
     oauth_trace_note(account->oauth, p->trace,
                      &(struct trace_note){.step = TRACE_LOGIN,
                                           .outcome = TRACE_REFUSED,

@@ -22,6 +22,7 @@
 #include "loop/loop.h"
 #include "mqtt/mqtt.h"
 #include "oauth/oauth.h"
+#include "oauth/scope.h"
 #include "oauth/trace.h"
 #include "smartthings/smartthings.h"
 #include "store/store.h"
@@ -101,11 +102,29 @@ static void tell_metrics(void *user, struct str *out)
                (double)s.slowest_us / 1e6);
 }
 
-static void local_login(void *user, const char *name, const char *password, void (*answer)(void *token, int result),
-                        void *token)
+static void local_login(void *user, const char *name, const char *password, const char *source,
+                        void (*answer)(void *token, int result), void *token)
 {
     struct daemon *d = user;
-    oauth_login(d->oauth, name, password, answer, token);
+    oauth_login(d->oauth, &(struct oauth_login){.name = name, .password = password, .source = source, .side = "local"},
+                answer, token);
+}
+
+/* The scope that a route wants, against that of the token's link. */
+static int judge_bearer(void *user, const char *token, enum http_auth wanted, const char **ret_scope, void **ret_caller)
+{
+    struct daemon *d = user;
+    struct oauth_link *link = NULL;
+    unsigned scope = wanted == HTTP_TOKEN_READ ? SCOPE_READ : SCOPE_CONTROL;
+    *ret_scope = scope_text(scope);
+    int err = oauth_verify(d->oauth, token, loop_wall_ms(), &link);
+    if (err == 0 && !oauth_link_allows(link, scope)) {
+        err = ERR_UNSUPPORTED;
+    }
+    if (err == 0) {
+        *ret_caller = link;
+    }
+    return err;
 }
 
 static void end(void *user, int number)
@@ -155,6 +174,9 @@ static int open_oauth(struct daemon *d)
     const struct config_smartthings *st = &d->config->smartthings;
     d->redirects = list_of(st->redirect_uris, st->redirect_uris_count);
     int err = read_secret(st->client_secret_file, &d->client_secret);
+    if (!st->client_secret_file) {
+        log_warn("oauth", "client %s has no secret: it cannot obtain tokens", st->client_id);
+    }
     if (err == 0) {
         err = read_secret(st->callback_client_secret_file, &d->callback_secret);
     }
@@ -271,7 +293,8 @@ static int open_listeners(struct daemon *d)
                                              .route_count = route_count,
                                              .contexts = d->contexts,
                                              .login = local_login,
-                                             .login_user = d},
+                                             .bearer = judge_bearer,
+                                             .user = d},
                        &d->http);
     }
     const struct http_listen wanted[] = {

@@ -397,22 +397,71 @@ static void login_done(void *token, int result)
     }
 }
 
-static void dispatch(struct http_exchange *x)
+/* RFC 6750 3: no error code where no token was shown. */
+static void answer_bearer(struct http_exchange *x, int status, const char *error, const char *text, const char *scope)
+{
+    struct str challenge = STR_INIT;
+    str_add_z(&challenge, "Bearer realm=\"lightbridge\"");
+    if (error) {
+        str_printf(&challenge, ", error=\"%s\", error_description=\"%s\"", error, text);
+    }
+    if (scope) {
+        str_printf(&challenge, ", scope=\"%s\"", scope);
+    }
+    http_add_header(x, "WWW-Authenticate", str_z(&challenge));
+    http_answer_error(x, status, error ? error : "unauthorized", text, 0);
+    str_done(&challenge);
+}
+
+static void by_token(struct http_exchange *x, const char *authorization)
+{
+    const struct http_config *c = &x->http->config;
+    const char *token = gate_bearer(authorization);
+    const char *scope = NULL;
+    int err = token && c->bearer ? c->bearer(c->user, token, x->route->auth, &scope, &x->caller) : ERR_INVALID;
+    if (err == 0) {
+        x->route->handle(x, c->contexts[x->route->context]);
+    } else if (err == ERR_INVALID) {
+        answer_bearer(x, 401, NULL, "an access token is needed: Authorization: Bearer TOKEN", NULL);
+    } else if (err == ERR_UNSUPPORTED) {
+        answer_bearer(x, 403, "insufficient_scope", "the token's scope does not allow this", scope);
+    } else if (err == ERR_DENIED || err == ERR_EXPIRED || err == ERR_ENDED) {
+        answer_bearer(x, 401, "invalid_token",
+                      err == ERR_EXPIRED ? "the access token has expired"
+                      : err == ERR_ENDED ? "the link behind the access token has ended"
+                                         : "this is no access token of this bridge",
+                      NULL);
+    } else { /* a 401 would make a client drop a good token */
+        http_answer_error(x, 503, "temporarily_unavailable", err_text(err), 5);
+    }
+}
+
+static void by_login(struct http_exchange *x, const char *authorization)
 {
     const struct http_config *c = &x->http->config;
     const char *password = NULL;
+    if (!c->login || gate_basic(authorization, &x->credentials, &password) != 0) {
+        answer_login(x, "an account of this bridge is needed (lightbridge account add NAME)");
+        return;
+    }
+    c->login(c->user, str_z(&x->credentials), password, http_source(x), login_done, x);
+}
+
+static void dispatch(struct http_exchange *x)
+{
+    enum http_auth auth = x->route->auth;
     x->http->stats.requests++;
-    if (x->route->auth == HTTP_OPEN || x->listener->kind == HTTP_CONTROL) {
+    if (auth == HTTP_OPEN || (auth == HTTP_LOCAL_LOGIN && x->listener->kind == HTTP_CONTROL)) {
         hand_over(x);
         return;
     }
     const char *authorization = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Authorization");
     x->owed = true;
-    if (!c->login || gate_basic(authorization, &x->credentials, &password) != 0) {
-        answer_login(x, "an account of this bridge is needed (lightbridge account add NAME)");
-        return;
+    if (auth == HTTP_LOCAL_LOGIN) {
+        by_login(x, authorization);
+    } else {
+        by_token(x, authorization);
     }
-    c->login(c->login_user, str_z(&x->credentials), password, login_done, x);
 }
 
 /* Suspends it until its answer comes. */

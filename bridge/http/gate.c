@@ -139,6 +139,17 @@ int gate_basic(const char *authorization, struct str *s, const char **ret_passwo
     return 0;
 }
 
+const char *gate_bearer(const char *authorization)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
+    if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0) {
+        return NULL;
+    }
+    const char *token = authorization + 7 + strspn(authorization + 7, " ");
+    size_t len = strspn(token, letters);
+    return len > 0 && !token[len + strspn(token + len, "=")] ? token : NULL;
+}
+
 /* ---- who asks ---- */
 
 static bool is_address(const char *text)

@@ -27,6 +27,9 @@ const char *gate_forwarded(const struct gate_header *headers, size_t count);
  */
 int gate_basic(const char *authorization, struct str *s, const char **ret_password);
 
+/* The token of "Bearer token" (RFC 6750 2.1: b68token), inside the header's value; NULL: it is none. */
+const char *gate_bearer(const char *authorization);
+
 /* The caller's address. `peer` is the socket's (NULL: a unix socket). Behind a trusted proxy the last address of
    X-Forwarded-For, or of Forwarded's for=, that is no trusted proxy itself. Writes nothing where the caller cannot be
    known. */

@@ -24,6 +24,9 @@ enum { HTTP_PUBLIC = 1, HTTP_LOCAL = 2, HTTP_CONTROL = 4 };
 enum http_auth {
     HTTP_OPEN,        /* anybody; or the handler itself authenticates (OAuth client, token inside the document) */
     HTTP_LOCAL_LOGIN, /* on the local listener: HTTP Basic with an account; on the control socket: nothing more */
+    /* A bearer token in the Authorization header (RFC 6750 2.1) whose link has the scope; http_caller is that link. */
+    HTTP_TOKEN_READ,    /* devices:read */
+    HTTP_TOKEN_CONTROL, /* devices:control */
 };
 
 typedef void http_handler(struct http_exchange *exchange, void *context);
@@ -47,11 +50,15 @@ struct http_config {
     const struct http_route *routes;
     size_t route_count;
     void *const *contexts;
-    /* Checks a local login (the account's password); calls answer(token, result) once, now or later: 0, ERR_DENIED, or
-       why it cannot be told now (503). NULL: local logins are refused. */
-    void (*login)(void *user, const char *name, const char *password, void (*answer)(void *token, int result),
-                  void *token);
-    void *login_user;
+    /* Checks a local login (the account's password); source as http_source; calls answer(token, result) once, now or
+       later: 0, ERR_DENIED, or why it cannot be told now (503). NULL: local logins are refused. */
+    void (*login)(void *user, const char *name, const char *password, const char *source,
+                  void (*answer)(void *token, int result), void *token);
+    /* Judges a bearer token for a route of HTTP_TOKEN_*: 0 and who it is; ERR_DENIED, ERR_EXPIRED, ERR_ENDED: 401
+       invalid_token; ERR_UNSUPPORTED: it is good, but lacks the scope: 403; else 503. *ret_scope gets the scope's name,
+       always. NULL: those routes are refused. */
+    int (*bearer)(void *user, const char *token, enum http_auth wanted, const char **ret_scope, void **ret_caller);
+    void *user;           /* of login and bearer */
     unsigned deadline_ms; /* from a complete request to its answer; 0: 10 000 */
 };
 
@@ -83,6 +90,7 @@ const char *http_cookie(const struct http_exchange *x, const char *name, size_t 
 const char *http_body(const struct http_exchange *x, size_t *ret_len);
 bool http_body_is(const struct http_exchange *x, const char *media_type); /* Content-Type, parameters ignored */
 unsigned http_listener(const struct http_exchange *x);
+void *http_caller(const struct http_exchange *x); /* whose token it is; NULL on routes that want none */
 bool http_is_tls(const struct http_exchange *x);
 /* Where it came from, for delays: the socket's peer, or behind a trusted proxy the client it names; NULL where that
    cannot be known (a proxy that is not listed, i.e. loopback without trusted_proxies). */

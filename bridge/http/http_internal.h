@@ -85,6 +85,7 @@ struct http_exchange {
     const char *tail;
     char method[16];
     struct str body, source, credentials;
+    void *caller;          /* of http_caller */
     struct url_form *form; /* of the query, once a handler has asked for it */
     const char *form_wrong;
     int form_state; /* 0 not parsed, 1 parsed, -1 malformed */

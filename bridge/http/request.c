@@ -67,6 +67,11 @@ unsigned http_listener(const struct http_exchange *x)
     return x->kind;
 }
 
+void *http_caller(const struct http_exchange *x)
+{
+    return x->caller;
+}
+
 bool http_is_tls(const struct http_exchange *x)
 {
     return x->is_tls;

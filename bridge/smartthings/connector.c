@@ -480,6 +480,10 @@ static void serve(struct smartthings *st, struct http_exchange *exchange, struct
         return;
     }
     int verdict = x->token ? oauth_verify(st->oauth, x->token, loop_wall_ms(), &oauth) : ERR_DENIED;
+    if (oauth && !oauth_link_webhook(oauth)) { /* another client's token, whose scope may be less than this */
+        verdict = ERR_DENIED;
+        oauth = NULL;
+    }
     if (x->type != INTERACTION_RESULT && refused_token(st, exchange, x, verdict, oauth)) {
         return;
     }

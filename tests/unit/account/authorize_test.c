@@ -51,10 +51,13 @@ static void test_errors_for_the_client(void **state)
     static const struct {
         const char *query, *location;
     } rows[] = {
-        {"&state=a%2bb", CALLBACK "?error=invalid_request&state=a%2bb"},
-        {"&response_type=&state=x", CALLBACK "?error=invalid_request&state=x"},
-        {"&response_type=token", CALLBACK "?error=unsupported_response_type"},
-        {"&response_type=code%20token&state=", CALLBACK "?error=unsupported_response_type&state="},
+        {"&state=a%2bb", CALLBACK "?error=invalid_request&error_description=response_type%20is%20missing&state=a%2bb"},
+        {"&response_type=&state=x",
+         CALLBACK "?error=invalid_request&error_description=response_type%20is%20missing&state=x"},
+        {"&response_type=token",
+         CALLBACK "?error=unsupported_response_type&error_description=response_type%20must%20be%20code"},
+        {"&response_type=code%20token&state=",
+         CALLBACK "?error=unsupported_response_type&error_description=response_type%20must%20be%20code&state="},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char target[400];
@@ -67,10 +70,11 @@ static void test_errors_for_the_client(void **state)
     char target[1000];
     int len = snprintf(target, sizeof target,
                        "/oauth/authorize?response_type=code&client_id=smartthings&redirect_uri=" CALLBACK "&scope=");
-    memset(target + len, 's', SCOPE_MAX + 1);
-    target[len + (int)SCOPE_MAX + 1] = 0;
+    memset(target + len, 's', SCOPE_TEXT_MAX + 1);
+    target[len + (int)SCOPE_TEXT_MAX + 1] = 0;
     assert_int_equal(ask(site, "GET", target, NULL, NULL), 303);
-    assert_string_equal(header(site, "Location"), CALLBACK "?error=invalid_scope");
+    const char *scope_error = CALLBACK "?error=invalid_scope&error_description=";
+    assert_memory_equal(header(site, "Location"), scope_error, strlen(scope_error));
     assert_int_equal(site->account->count, 0); /* nothing is kept for a request that was refused */
 }
 

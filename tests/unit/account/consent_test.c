@@ -191,7 +191,8 @@ static void test_stopped_in_the_middle(void **state)
     while (site->account->pendings->step != STEP_ISSUING) {
         loop_turn(site->rig->loop, true);
     }
-    oauth_login(site->rig->oauth, "anna", PASSWORD, note_done, &other);
+    oauth_login(site->rig->oauth, &(struct oauth_login){.name = "anna", .password = PASSWORD, .side = "public"},
+                note_done, &other);
     store_close(site->rig->store); /* what was submitted is committed; its answer comes too late for the loop */
     site_close(site);
     assert_int_equal(other.result, ERR_CANCELLED);

@@ -130,7 +130,8 @@ static void test_busy(void **state)
     struct answer a[OAUTH_LOGIN_QUEUE + 1] = {{0}};
     open_login(site, "");
     for (int i = 0; i <= OAUTH_LOGIN_QUEUE; i++) {
-        oauth_login(site->rig->oauth, "nobody", PASSWORD, note_done, &a[i]);
+        oauth_login(site->rig->oauth, &(struct oauth_login){.name = "nobody", .password = PASSWORD, .side = "public"},
+                    note_done, &a[i]);
     }
     site->rig->oauth->queue_len += 100; /* however fast this machine hashes */
     log_in_as(site, form_id(site), "anna", PASSWORD);

@@ -90,7 +90,7 @@ static void test_place(void **state)
     const char *location = link_by_hand(site, "&state=s");
     assert_memory_equal(location, CALLBACK "?code=", strlen(CALLBACK "?code="));
     struct str s = STR_INIT;
-    pending_location("https://a.example/cb?x=1", "s%7e", 4, "code", "c+/", &s);
+    pending_location(&(struct way_back){"https://a.example/cb?x=1", "s%7e", 4, NULL}, "code", "c+/", NULL, &s);
     assert_string_equal(str_z(&s), "https://a.example/cb?x=1&code=c%2B%2F&state=s%7e");
     str_done(&s);
     assert_int_equal(ask(site, "GET",

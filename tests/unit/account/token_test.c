@@ -102,7 +102,7 @@ static void test_basic(void **state)
     static const char *const redirects[] = {CALLBACK, NULL};
     struct oauth_client odd = {.id = "a:b c+%41", .name = "Odd", .redirects = redirects, .has_secret = true};
     secrets_sha256(odd.secret_hash, "p+w %41&\xc3\xbc:=", 12);
-    site->rig->oauth->clients[1] = odd; /* white box: the configuration allows it, the rig's has none */
+    *site->rig->oauth->clients[1] = odd; /* white box: the configuration allows it, the rig's has none */
     static const struct {
         const char *credentials;
         bool good;
@@ -128,7 +128,7 @@ static void test_basic(void **state)
         }
     }
     odd.id = "plain";
-    site->rig->oauth->clients[1] = odd;
+    *site->rig->oauth->clients[1] = odd;
     post_basic(site, "plain:p+w %41&\xc3\xbc:=", REFRESH "nonsense"); /* not encoded at all */
     assert_error(site, 400, "invalid_grant", "");
     ask(site, "POST", "/oauth/token", FORM_TYPE "Authorization: bAsIc  c21hcnR0aGluZ3M6czNjcmV0\r\n", REFRESH "x");

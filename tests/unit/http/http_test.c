@@ -104,7 +104,7 @@ static void test_deadline(void **state)
     static void *contexts[1];
     contexts[0] = rig;
     http_free(rig->http);
-    http_new(rig->loop, &(struct http_config){routes, sizeof routes / sizeof routes[0], contexts, NULL, NULL, 5},
+    http_new(rig->loop, &(struct http_config){routes, sizeof routes / sizeof routes[0], contexts, NULL, NULL, NULL, 5},
              &rig->http);
     assert_int_equal(http_listen(rig->http, &(struct http_listen){HTTP_PUBLIC, "127.0.0.1:0", NULL, NULL, NULL}, &why),
                      0);

@@ -61,10 +61,11 @@ static void source(struct http_exchange *x, void *context)
     http_answer(x, 200, "text/plain", &body);
 }
 
-static void login(void *user, const char *name, const char *password, void (*answer)(void *token, int result),
-                  void *token)
+static void login(void *user, const char *name, const char *password, const char *source,
+                  void (*answer)(void *token, int result), void *token)
 {
     (void)user;
+    (void)source;
     if (strcmp(name, "busy") == 0) {
         answer(token, ERR_BUSY);
     } else {
@@ -92,7 +93,7 @@ __attribute__((unused)) static int set_up(void **state)
     contexts[0] = rig;
     secrets_init();
     loop_new(&rig->loop);
-    http_new(rig->loop, &(struct http_config){routes, sizeof routes / sizeof routes[0], contexts, login, NULL, 0},
+    http_new(rig->loop, &(struct http_config){routes, sizeof routes / sizeof routes[0], contexts, login, NULL, NULL, 0},
              &rig->http);
     snprintf(rig->socket, sizeof rig->socket, "/tmp/lightbridge-http-test-%d.sock", (int)getpid());
     assert_int_equal(

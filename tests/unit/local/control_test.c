@@ -261,8 +261,8 @@ static void links(void **state)
     char body[64];
     (void)state;
     rig_ask(&rig, "POST", "/control/accounts", "{\"action\":\"add\",\"name\":\"anna\",\"password\":\"long enough\"}");
-    oauth_issue_code(rig.oauth, oauth_client_find(rig.oauth, "smartthings"), "anna", rig_redirects[0], "", issued,
-                     &link);
+    oauth_issue_code(rig.oauth, oauth_client_find(rig.oauth, "smartthings"),
+                     &(struct oauth_grant){"anna", rig_redirects[0], "", NULL}, issued, &link);
     house_until(&rig.house, link != NULL);
     oauth_link_info(link, &info);
     rig_ask(&rig, "GET", "/control/links", NULL);

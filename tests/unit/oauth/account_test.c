@@ -146,7 +146,9 @@ static void test_queue(void **state)
     assert_int_equal(add_account(rig, "anna", PASSWORD), 0);
     count_from_here();
     for (int i = 0; i < 20; i++) {
-        oauth_login(rig->oauth, i % 2 ? "anna" : "nobody", PASSWORD, note_done, &a[i]);
+        oauth_login(rig->oauth,
+                    &(struct oauth_login){.name = i % 2 ? "anna" : "nobody", .password = PASSWORD, .side = "public"},
+                    note_done, &a[i]);
         bool busy = i > OAUTH_LOGIN_QUEUE; /* one at work and eight in the queue */
         assert_int_equal(a[i].count, busy);
         assert_int_equal(a[i].result, busy ? ERR_BUSY : 0);
@@ -215,7 +217,8 @@ static void test_rehash_never_undoes_a_change(void **state)
     rig->cost = (struct secrets_cost){16, 2};
     rig_open(rig);
     oauth_account_password(rig->oauth, "anna", "a new password", note_done, &change, NULL);
-    oauth_login(rig->oauth, "anna", PASSWORD, note_done, &login);
+    oauth_login(rig->oauth, &(struct oauth_login){.name = "anna", .password = PASSWORD, .side = "public"}, note_done,
+                &login);
     wait_for_answer(rig, &login); /* either is right: it was asked before the change was told to be done */
     assert_int_equal(wait_for_answer(rig, &change), 0);
     assert_int_equal(log_in(rig, "anna", "a new password"), 0);
@@ -280,7 +283,8 @@ static void test_freed_with_a_full_queue(void **state)
     struct answer a[OAUTH_LOGIN_QUEUE + 1] = {{0}};
     assert_int_equal(add_account(rig, "anna", PASSWORD), 0);
     for (int i = 0; i <= OAUTH_LOGIN_QUEUE; i++) {
-        oauth_login(rig->oauth, "anna", PASSWORD, note_done, &a[i]);
+        oauth_login(rig->oauth, &(struct oauth_login){.name = "anna", .password = PASSWORD, .side = "public"},
+                    note_done, &a[i]);
     }
     rig_restart(rig);
     for (int i = 0; i <= OAUTH_LOGIN_QUEUE; i++) {

@@ -470,8 +470,9 @@ static void on_code(void *user, int result, const char *code, struct oauth_link 
 static void make_link(struct world *w)
 {
     struct waiter waiter = {.w = w};
-    oauth_issue_code(w->oauth, oauth_client_find(w->oauth, "smartthings"), "anna",
-                     "https://c2c-us.smartthings.com/oauth/callback", "", on_code, &waiter);
+    oauth_issue_code(w->oauth, oauth_client_find(w->oauth, "smartthings"),
+                     &(struct oauth_grant){"anna", "https://c2c-us.smartthings.com/oauth/callback", "", NULL}, on_code,
+                     &waiter);
     WAIT_FOR(w, waiter.done);
     assert_int_equal(waiter.result, 0);
 }
