@@ -112,14 +112,3 @@ void log_set_level(enum log_level level)
 {
     atomic_store_explicit(&threshold, (int)level, memory_order_relaxed);
 }
-
-int log_level_parse(const char *name, enum log_level *ret_level)
-{
-    for (int i = 0; i < (int)(sizeof levels / sizeof levels[0]); i++) {
-        if (strcmp(name, levels[i].name) == 0) {
-            *ret_level = (enum log_level)i;
-            return 0;
-        }
-    }
-    return ERR_INVALID;
-}

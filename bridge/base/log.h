@@ -15,7 +15,6 @@ void log_info(const char *facility, const char *format, ...) __attribute__((form
 void log_debug(const char *facility, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void log_set_level(enum log_level level);
-int log_level_parse(const char *name, enum log_level *ret_level); /* "error" "warn" "info" "debug" */
 
 /* Appends bytes to s so that it is one printable line of UTF-8: what log_* does to its arguments. */
 void log_escape(struct str *s, const char *bytes, size_t len);

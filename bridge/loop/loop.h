@@ -20,7 +20,7 @@ void loop_turn(struct loop *loop, bool wait);
    counts as time in which nothing was asked. */
 uint64_t loop_now(const struct loop *loop);
 int64_t loop_wall_ms(void);                   /* wall clock, milliseconds since 1970; may jump */
-uint64_t loop_turns(const struct loop *loop); /* iterations so far: the liveness watchdog looks at it */
+uint64_t loop_turns(const struct loop *loop); /* iterations so far: what idleness costs is tested by it */
 
 /* ---- descriptors ---- */
 enum { WATCH_READ = 1, WATCH_WRITE = 2 };

@@ -212,11 +212,6 @@ int64_t store_row_int(const struct store_row *row, int column)
     return sqlite3_column_int64(row->statement, column);
 }
 
-double store_row_real(const struct store_row *row, int column)
-{
-    return sqlite3_column_double(row->statement, column);
-}
-
 const char *store_row_text(const struct store_row *row, int column)
 {
     return (const char *)sqlite3_column_text(row->statement, column);

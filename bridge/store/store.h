@@ -71,7 +71,6 @@ int store_write(struct store *store, struct store_batch *batch);
 int store_read(struct store *store, const char *sql, int (*row)(void *user, const struct store_row *row), void *user,
                const char *types, ...);
 int64_t store_row_int(const struct store_row *row, int column);
-double store_row_real(const struct store_row *row, int column);
 const char *store_row_text(const struct store_row *row, int column); /* NULL for SQL NULL; valid in the call */
 const void *store_row_blob(const struct store_row *row, int column, size_t *ret_len);
 

@@ -442,11 +442,6 @@ void connection_free(struct connection *c)
     free(c);
 }
 
-bool connection_up(const struct connection *c)
-{
-    return c->state == UP;
-}
-
 void connection_status(const struct connection *c, struct str *s)
 {
     str_printf(s, "%s %s:%u", c->state == UP ? "connected to" : "not connected to", c->host, c->port);

@@ -38,7 +38,6 @@ struct connection_events {
 int connection_new(struct loop *loop, const struct connection_config *config, const struct connection_events *events,
                    void *user, struct connection **ret_connection);
 void connection_free(struct connection *c); /* no callback comes afterwards; NULL is legal */
-bool connection_up(const struct connection *c);
 /* "connected to HOST:PORT", "not connected to HOST:PORT: connection refused" */
 void connection_status(const struct connection *c, struct str *s);
 

@@ -250,11 +250,6 @@ void broker_leave(struct broker *b)
     b->up = false;
 }
 
-bool broker_up(const struct broker *b)
-{
-    return b->up;
-}
-
 bool broker_busy(const struct broker *b)
 {
     return mosquitto_want_write(b->mosq);

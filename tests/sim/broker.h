@@ -32,7 +32,6 @@ void broker_free(struct broker *broker);
 /* Says DISCONNECT behind what is queued (no will then), and waits for it to be written, half a second at most. */
 void broker_leave(struct broker *broker);
 
-bool broker_up(const struct broker *broker);
 /* Is something queued that the socket would not take? Who publishes as much as can be waits while it is. */
 bool broker_busy(const struct broker *broker);
 /* Nothing happens while not connected. */

@@ -394,11 +394,6 @@ void zigbee_restart(struct zigbee *z, bool crash)
 
 /* ---- verbs ---- */
 
-bool zigbee_ready(const struct zigbee *z)
-{
-    return z->ready;
-}
-
 size_t zigbee_count(const struct zigbee *z)
 {
     return z->count;
@@ -505,11 +500,6 @@ void zigbee_babble(struct zigbee *z, size_t lamp)
     } nonsense[] = {{"{\"state\":", 9}, {not_text, sizeof not_text - 1}, {"[[[[1]]]]", 9}};
     size_t i = chance_below(&z->devices[lamp].chance, 3);
     zigbee_send(z, z->devices[lamp].name, nonsense[i].bytes, nonsense[i].len, 0, false);
-}
-
-void zigbee_publish(struct zigbee *z, const char *topic, const char *payload, bool retain)
-{
-    zigbee_send(z, topic, payload, strlen(payload), 0, retain);
 }
 
 struct zigbee_stats zigbee_stats(const struct zigbee *z)

@@ -67,7 +67,6 @@ void zigbee_free(struct zigbee *zigbee);
 /* Ends as Zigbee2MQTT does when told to: bridge/state offline, DISCONNECT. Then only zigbee_free is left. */
 void zigbee_leave(struct zigbee *zigbee);
 
-bool zigbee_ready(const struct zigbee *zigbee);
 size_t zigbee_count(const struct zigbee *zigbee);                     /* lamps and plugs, removed ones too */
 const char *zigbee_name(const struct zigbee *zigbee, size_t lamp);    /* friendly name */
 const char *zigbee_address(const struct zigbee *zigbee, size_t lamp); /* "0x00158d..." */
@@ -79,7 +78,7 @@ bool zigbee_is_on(const struct zigbee *zigbee, size_t lamp); /* its first light 
 /* ---- what happens to one lamp ---- */
 void zigbee_behave(struct zigbee *zigbee, size_t lamp, const struct zigbee_manner *manner);
 struct zigbee_manner zigbee_manner(const struct zigbee *zigbee, size_t lamp);
-/* Is its availability watched at all? Device option availability; before zigbee_ready. */
+/* Is its availability watched at all? Device option availability; before it is ready. */
 void zigbee_watch_availability(struct zigbee *zigbee, size_t lamp, bool watched);
 void zigbee_set_online(struct zigbee *zigbee, size_t lamp, bool online); /* an offline lamp hears nothing */
 void zigbee_wall(struct zigbee *zigbee, size_t lamp); /* the switch on the wall: all its lights on, or off */
@@ -103,8 +102,6 @@ void zigbee_restart(struct zigbee *zigbee, bool crash);
 void zigbee_set_walls(struct zigbee *zigbee, uint32_t mean_ms);
 /* Reports of changes, one lamp after the other, so many a second; 0 for none. */
 void zigbee_storm(struct zigbee *zigbee, uint32_t per_second);
-/* Publishes anything, below the base topic: for tests that want to hold every string. */
-void zigbee_publish(struct zigbee *zigbee, const char *topic, const char *payload, bool retain);
 
 struct zigbee_stats {
     uint64_t sets, gets; /* messages heard */

@@ -238,7 +238,6 @@ static void speaks_mqtt(void **unused)
     int mid = 0;
     char *filters[] = {(char[]){"a/b"}, (char[]){"a/c"}};
     begin(WELCOMES);
-    assert_false(connection_up(bench.connection));
     assert_int_equal(publish("early", NULL), ERR_OFFLINE);
     WAIT(bench.ups == 1);
     /* MQTT 3.1.1, user name and password, clean session, 20 s; then the client id */

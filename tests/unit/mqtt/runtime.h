@@ -58,12 +58,6 @@ void connection_free(struct connection *c)
     (void)c;
 }
 
-bool connection_up(const struct connection *c)
-{
-    (void)c;
-    return wire.up;
-}
-
 void connection_status(const struct connection *c, struct str *s)
 {
     (void)c;
