@@ -57,6 +57,7 @@ static void all_back(struct z2m *z)
 void z2m_up(struct z2m *z)
 {
     z->up = true;
+    z->unwatched = false;
     z->bridge = BRIDGE_UNKNOWN;
     z2m_list_subscribe_all(z);
     all_back(z);
@@ -113,8 +114,27 @@ static void take_logging(struct z2m *z, const char *payload, size_t len)
     str_done(&why);
 }
 
+/* The lamps are such without availability from now on. */
+static void forget_availability(struct z2m *z)
+{
+    for (struct z2m_node *n = z2m_nodes_next(&z->nodes, NULL); n; n = z2m_nodes_next(&z->nodes, n)) {
+        if (n->tells) {
+            n->tells = false;
+            n->availability = LIGHT_REACH_UNKNOWN;
+            z2m_list_announce_again(z, n);
+            reach_node(z, n);
+            z2m_question_ask(z, n);
+        }
+    }
+}
+
 static void take_info(struct z2m *z, const char *payload, size_t len)
 {
+    bool unwatched = len <= Z2M_MAX_INFO && z2m_info_unwatched(payload, len);
+    if (unwatched && !z->unwatched) {
+        forget_availability(z);
+    }
+    z->unwatched = unwatched;
     bool attributes = len <= Z2M_MAX_INFO && z2m_info_attribute_output(payload, len);
     if (attributes && !z->attributes) {
         log_warn(driver_name(z->config.driver),
@@ -170,6 +190,9 @@ static void take_state(struct z2m *z, struct z2m_node *node, const char *payload
 static void take_availability(struct z2m *z, struct z2m_node *node, const char *topic, const char *payload, size_t len)
 {
     bool online;
+    if (z->unwatched) {
+        return;
+    }
     if (z2m_read_online(payload, len, &online) != 0) {
         z2m_garbage(z, topic, "neither online nor offline");
         return;

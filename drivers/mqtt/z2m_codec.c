@@ -416,3 +416,40 @@ bool z2m_info_attribute_output(const char *bytes, size_t len)
     static const char setting[] = "\"output\":\"attribute\"";
     return memmem(bytes, len, setting, sizeof setting - 1) != NULL;
 }
+
+static const char *find(const char *at, const char *end, const char *text)
+{
+    return memmem(at, (size_t)(end - at), text, strlen(text));
+}
+
+/* The end of the object that begins at `at`. No text that we look at has a brace in it. */
+static const char *object_end(const char *at, const char *end)
+{
+    unsigned depth = 0;
+    for (; at < end; at++) {
+        depth += *at == '{';
+        if (*at == '}' && --depth == 0) {
+            return at;
+        }
+    }
+    return end;
+}
+
+bool z2m_info_unwatched(const char *bytes, size_t len)
+{
+    static const char key[] = "\"availability\":";
+    const char *at = find(bytes, bytes + len, "\"config\":{");
+    const char *end = at ? find(at, bytes + len, "\"config_schema\":") : NULL;
+    bool off = false;
+    end = end ? end : bytes + len;
+    /* The setting for all, and those of single devices, which are on where they are not false. */
+    while (at && (at = find(at, end, key))) {
+        at += sizeof key - 1;
+        bool is_false = (size_t)(end - at) >= 5 && memcmp(at, "false", 5) == 0;
+        if (!is_false && (at == end || *at != '{' || !find(at, object_end(at, end), "\"enabled\":false"))) {
+            return false;
+        }
+        off = true;
+    }
+    return off;
+}

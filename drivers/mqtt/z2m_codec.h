@@ -91,6 +91,9 @@ bool z2m_read_logging(const char *bytes, size_t len, struct z2m_failure *ret_fai
 
 /* bridge/info: is `advanced.output` set so that no JSON is published? */
 bool z2m_info_attribute_output(const char *bytes, size_t len);
+/* bridge/info: nobody's availability is watched (config.availability.enabled is false, and no device says otherwise).
+   What is retained of it is then from before the feature was switched off: Zigbee2MQTT leaves it there. */
+bool z2m_info_unwatched(const char *bytes, size_t len);
 
 extern const struct light_tolerance z2m_tolerance;
 

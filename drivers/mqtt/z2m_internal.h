@@ -81,6 +81,7 @@ struct z2m {
     size_t base_len;
     bool up; /* the broker is there */
     enum z2m_bridge bridge;
+    bool unwatched;  /* Zigbee2MQTT watches nobody's availability */
     bool attributes; /* advanced.output is set so that we hear nothing */
     struct z2m_nodes nodes;
 

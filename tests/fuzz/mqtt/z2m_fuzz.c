@@ -133,6 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     default:
         (void)z2m_info_attribute_output(bytes, size - 1);
+        (void)z2m_info_unwatched(bytes, size - 1);
         break;
     }
     str_done(&why);

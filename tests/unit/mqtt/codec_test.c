@@ -321,6 +321,38 @@ static void sees_an_attribute_output(void **unused)
     assert_false(z2m_info_attribute_output("", 0));
 }
 
+static void sees_that_nobody_is_watched(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *text;
+        bool unwatched;
+    } rows[] = {
+        {"{\"config\":{\"availability\":{\"active\":{\"timeout\":10},\"enabled\":false}}}", true},
+        {"{\"config\":{\"availability\":false},\"config_schema\":{\"availability\":{\"type\":\"object\"}}}", true},
+        {"{\"config\":{\"availability\":{\"enabled\":false},\"devices\":{\"0x1\":{\"availability\":false}}}}", true},
+        {"{\"config\":{\"availability\":{\"enabled\":false},\"devices\":{\"0x1\":{\"availability\":true}}}}", false},
+        {"{\"config\":{\"availability\":{\"enabled\":false},\"devices\":{\"0x1\":{\"availability\":{\"timeout\":9}}}}}",
+         false},
+        {"{\"config\":{\"availability\":{\"active\":{},\"enabled\":true}},\"x\":{\"enabled\":false}}", false},
+        {"{\"config\":{\"availability\":{\"enabled\":true}}}", false},
+        {"{\"config\":{\"availability\":{", false},
+        {"{\"config\":{\"availability\":", false},
+        {"{\"config\":{}}", false},
+        {"{\"availability\":false}", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t len = strlen(rows[i].text);
+        char *exact = malloc(len + 1);
+        memcpy(exact, rows[i].text, len);
+        if (z2m_info_unwatched(exact, len) != rows[i].unwatched) {
+            fail_msg("%s", rows[i].text);
+        }
+        free(exact);
+    }
+}
+
 /* ---- entries of the lists ---- */
 
 #define LIGHT "{\"type\":\"light\",\"features\":[{\"name\":\"state\",\"property\":\"state\"}]}"
@@ -444,6 +476,7 @@ int main(void)
         cmocka_unit_test(reads_online),
         cmocka_unit_test(reads_errors),
         cmocka_unit_test(sees_an_attribute_output),
+        cmocka_unit_test(sees_that_nobody_is_watched),
         cmocka_unit_test(reads_entries),
         cmocka_unit_test(prefers_the_colour_that_is_named_first),
         cmocka_unit_test(a_group_can_what_all_can),

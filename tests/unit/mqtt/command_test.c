@@ -229,6 +229,42 @@ static void garbage_changes_nothing(void **unused)
 
 /* ---- Zigbee2MQTT's death ---- */
 
+#define WATCHED(yes) "{\"config\":{\"availability\":{\"active\":{},\"enabled\":" yes "}}}"
+
+/* Whoever switches the feature off leaves its retained words behind: without this the lamp were offline for ever. */
+static void a_stale_offline_does_not_count(void **unused)
+{
+    (void)unused;
+    struct answer a;
+    one_lamp();
+    say("z/bridge/info", WATCHED("true"));
+    say("z/Lamp/availability", "{\"state\":\"offline\"}");
+    assert_int_equal(info("0x1").reach, LIGHT_REACH_OFFLINE);
+    say("z/bridge/state", "offline");
+    say("z/bridge/state", "online");
+    say("z/bridge/info", WATCHED("false"));
+    say("z/Lamp/availability", "{\"state\":\"offline\"}");
+    assert_int_equal(info("0x1").reach, LIGHT_REACH_UNKNOWN);
+    WAIT(wire.count == 1); /* how is it? */
+    assert_string_equal(last_topic(), "z/0x1/get");
+    say("z/Lamp", "{\"state\":\"ON\"}");
+    assert_int_equal(info("0x1").reach, LIGHT_REACH_ONLINE);
+    for (int i = 0; i < 2; i++) { /* it is one without availability */
+        ask(&a, "0x1", on_off(false), 0);
+        WAIT(a.done);
+    }
+    assert_int_equal(info("0x1").reach, LIGHT_REACH_OFFLINE);
+    say("z/bridge/info", WATCHED("true"));
+    say("z/Lamp/availability", "{\"state\":\"online\"}");
+    assert_int_equal(info("0x1").reach, LIGHT_REACH_ONLINE);
+    /* what was true of one connection need not be of the next */
+    say("z/bridge/info", WATCHED("false"));
+    wire_down();
+    wire_up();
+    say("z/Lamp/availability", "{\"state\":\"offline\"}");
+    assert_int_equal(info("0x1").reach, LIGHT_REACH_OFFLINE);
+}
+
 static void a_stale_online_does_not_count(void **unused)
 {
     (void)unused;
@@ -287,6 +323,7 @@ int main(void)
         CASE(what_cannot_be_sent_is_said),
         CASE(silence_without_availability_is_absence),
         CASE(garbage_changes_nothing),
+        CASE(a_stale_offline_does_not_count),
         CASE(a_stale_online_does_not_count),
         cmocka_unit_test_setup_teardown(the_brokers_word_in_the_optimistic_setting, setup_optimistic, teardown),
     };
