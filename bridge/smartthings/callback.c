@@ -36,8 +36,9 @@ bool callback_wants_grant(const struct link *link)
     }
     switch (link->row.state) {
     case SMARTTHINGS_GRANTED:
-    case SMARTTHINGS_REFRESHING:
         return false;
+    case SMARTTHINGS_REFRESHING: /* in a moment there is one; or not, and what we hold is refused */
+        return link->token_refused && link->token_failures > 0;
     case SMARTTHINGS_EXCHANGING:
         return link->token_failures > 0;
     default:

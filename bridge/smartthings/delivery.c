@@ -214,7 +214,7 @@ static void post_done(void *user, const struct fetch_result *result)
         outbox_returned(&link->outbox, loop_now(link->st->loop), delay);
         traced_no_answer(link, TRACE_CALLBACK, link->row.callback_url, result);
         link_trouble(link, "a callback is sent again in %llu ms (%s, status %d)", (unsigned long long)delay,
-                     result->result != 0 ? result->why : "SmartThings is busy", result->status);
+                     result->result != 0 ? result->why : "SmartThings did not take it", result->status);
         break;
     }
     case RULES_POST_DROP:

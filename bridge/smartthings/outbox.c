@@ -19,6 +19,9 @@ void outbox_done(struct outbox *o)
 
 void outbox_grow(struct outbox *o, size_t lights)
 {
+    if (lights > o->known) {
+        o->known = lights;
+    }
     if (lights <= o->count) {
         return;
     }
@@ -164,12 +167,12 @@ void outbox_release(struct outbox *o, uint32_t light, uint64_t now)
 
 void outbox_resync(struct outbox *o, uint64_t now)
 {
-    for (size_t i = 0; i < o->count; i++) {
+    for (size_t i = 0; i < o->known; i++) {
         o->lights[i].crossed = o->lights[i].in_flight;
         forget(&o->lights[i]);
         enqueue(o, (uint32_t)i);
     }
-    if (o->count > 0) {
+    if (o->known > 0) {
         o->states_at = earlier(o->states_at, now + o->window_ms * OUTBOX_SETTLE);
     }
 }

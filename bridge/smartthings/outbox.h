@@ -37,8 +37,8 @@ struct outbox_light {
 
 struct outbox {
     struct outbox_light *lights;
-    size_t count;
-    uint32_t *queue; /* ring of the queued lights, oldest first; as large as lights */
+    size_t count, known; /* that there is room for; that there are */
+    uint32_t *queue;     /* ring of the queued lights, oldest first; as large as lights */
     size_t head, queued;
     uint64_t window_ms;
     uint64_t states_at;    /* when the oldest news may go; OUTBOX_NEVER: nothing waits */

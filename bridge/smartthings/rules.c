@@ -58,6 +58,7 @@ static bool worth_retrying(int status)
 
 static const char *const client_errors[] = {"INVALID-CLIENT", "INVALID-CLIENT-SECRET", "invalid_client", NULL};
 static const char *const token_errors[] = {"TOKEN-EXPIRED", "INVALID-TOKEN", "invalid_token", NULL};
+static const char *const no_errors[] = {"UNKNOWN-ERROR", NULL}; /* the SDK's word where its user named none */
 static const char *const gone_errors[] = {"INTEGRATION-DELETED", NULL};
 
 enum rules_token rules_judge_token(int result, int status, int parsed, const struct schema_answer *answer)
@@ -70,6 +71,9 @@ enum rules_token rules_judge_token(int result, int status, int parsed, const str
     }
     if (parsed == 0 && is_one_of(answer->error, client_errors)) {
         return RULES_TOKEN_CLIENT;
+    }
+    if (parsed == 0 && is_one_of(answer->error, no_errors)) {
+        return RULES_TOKEN_RETRY;
     }
     if (parsed == 0 && answer->error) {
         return status >= 500 && strchr(answer->error, '_') ? RULES_TOKEN_RETRY : RULES_TOKEN_REFUSED;
@@ -92,10 +96,17 @@ enum rules_post rules_judge_post(int result, int status, const struct schema_ans
     if (is_one_of(answer->error, gone_errors)) {
         return RULES_POST_GONE;
     }
-    if (worth_retrying(status)) {
+    if (worth_retrying(status) || is_one_of(answer->error, no_errors)) {
         return RULES_POST_RETRY;
     }
-    return status >= 200 && status < 300 && !answer->error ? RULES_POST_TAKEN : RULES_POST_DROP;
+    if (answer->error) {
+        return RULES_POST_DROP; /* the same again would be refused again */
+    }
+    if (status >= 200 && status < 300) {
+        return RULES_POST_TAKEN;
+    }
+    /* Without a word of SmartThings' own (a proxy's 404, a redirect) nobody has judged what was said. */
+    return status == 400 || status == 413 || status == 422 ? RULES_POST_DROP : RULES_POST_RETRY;
 }
 
 uint64_t rules_backoff(unsigned attempt, uint32_t random)

@@ -844,9 +844,16 @@ static void test_lost_request(void **state)
     w->access_dead = true;
     w->next_token_answer = CLOUD_DROP_BEFORE;
     wall(0, true);
+    WAIT_FOR(w, link_state(w).last_error[0] != '\0');
+    char *a = interaction(w, "discoveryRequest", ""); /* at this moment there is no token that could be used */
+    HAS(a, "\"requestGrantCallbackAccess\":true");
+    free(a);
     WAIT_FOR(w, told(w, 0, true));
     assert_int_equal(w->refreshes, 2);
     assert_int_equal(link_state(w).callback, SMARTTHINGS_GRANTED);
+    a = interaction(w, "discoveryRequest", "");
+    HAS_NOT(a, "requestGrantCallbackAccess");
+    free(a);
 }
 
 static void reopen(struct world *w)

@@ -264,6 +264,7 @@ static void test_gone_is_said_once(void **state)
     assert_int_equal(items[0].health, OUTBOX_GONE);
     outbox_delivered(o, 300);
     outbox_resync(o, 400);
+    assert_int_equal(o->queued, 3); /* the lights that there are, whatever there is room for */
     assert_int_equal(collect(o, 5000, items), 0);
     lights[2] = on(true); /* it is back: everything of it is news */
     outbox_list(o, 2, true, 6000);
