@@ -72,6 +72,26 @@ static const char *trouble(void *user)
            "restore', or give them up with 'lightbridge store reset'";
 }
 
+/* What strangers may know of it: no file of this machine, no command of its owner. */
+static const char *public_trouble(struct daemon *d)
+{
+    if (!d->in.has_key) {
+        return "the key that tokens are made with is missing, or not this installation's; the log of the bridge says "
+               "which file, and what to do";
+    }
+    const char *said = store_trouble_public(d->in.store);
+    if (*said || !d->oauth || oauth_trouble(d->oauth) == 0) {
+        return said;
+    }
+    return "accounts or links are damaged in the store and were left untouched; the log of the bridge says what to do";
+}
+
+static const char *tell_health(void *user, unsigned listener)
+{
+    struct daemon *d = user;
+    return listener == HTTP_PUBLIC ? public_trouble(d) : trouble(d);
+}
+
 static void tell_store(void *user, const char **ret_health, const char **ret_trouble, bool *ret_key)
 {
     struct daemon *d = user;
@@ -281,7 +301,7 @@ static int open_listeners(struct daemon *d)
     if (c->public.tls) {
         tls = (struct http_tls){c->public.tls->certificate_file, c->public.tls->key_file};
     }
-    d->health = (struct http_health){trouble, d};
+    d->health = (struct http_health){tell_health, d};
     d->contexts[CONTEXT_HEALTH] = &d->health;
     d->contexts[CONTEXT_ACCOUNT] = d->account;
     d->contexts[CONTEXT_SMARTTHINGS] = d->smartthings;

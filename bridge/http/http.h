@@ -121,11 +121,11 @@ void http_answer_page(struct http_exchange *x, int status, const char *title, st
                       const char *form_action);
 
 /* Handlers of every surface: GET /style.css, and GET /healthz which answers {"status":"ok"}, or 503 with the reason
-   where the context (a struct http_health, NULL: always well) says so. */
+   where the context (a struct http_health, NULL: always well) says so: to strangers without naming files. */
 void http_stylesheet(struct http_exchange *x, void *context);
 void http_healthz(struct http_exchange *x, void *context);
 struct http_health {
-    const char *(*trouble)(void *user); /* NULL or "" when well */
+    const char *(*trouble)(void *user, unsigned listener); /* whom it is told; NULL or "" when well */
     void *user;
 };
 

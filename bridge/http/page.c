@@ -144,7 +144,7 @@ void http_answer_page(struct http_exchange *x, int status, const char *title, st
 void http_healthz(struct http_exchange *x, void *context)
 {
     const struct http_health *health = context;
-    const char *trouble = health && health->trouble ? health->trouble(health->user) : NULL;
+    const char *trouble = health && health->trouble ? health->trouble(health->user, http_listener(x)) : NULL;
     if (trouble && *trouble) {
         http_answer_error(x, 503, "unwell", trouble, 30);
         return;

@@ -502,7 +502,7 @@ void smartthings_schema(struct http_exchange *exchange, void *context)
     size_t len;
     const char *body = http_body(exchange, &len);
     if (health != STORE_OK && health != STORE_FULL) {
-        answer_unwell(exchange, store_trouble(st->store));
+        answer_unwell(exchange, store_trouble_public(st->store));
         return;
     }
     if (schema_parse(body ? body : "", len, &x) != 0) {

@@ -38,6 +38,15 @@ static const char *const health_texts[] = {
     [STORE_NEWER] = "newer", [STORE_MISSING] = "missing",
 };
 
+#define LOG_SAYS "; the log of the bridge says which file, and what to do"
+static const char *const health_public[] = {
+    [STORE_OK] = "",
+    [STORE_FULL] = "the store cannot be written or read" LOG_SAYS,
+    [STORE_CORRUPT] = "the store is damaged and was left untouched" LOG_SAYS,
+    [STORE_NEWER] = "the store was written by a newer lightbridge and was left untouched" LOG_SAYS,
+    [STORE_MISSING] = "the store is missing, although this installation has had one" LOG_SAYS,
+};
+
 const char *store_health_text(enum store_health health)
 {
     return health_texts[health];
@@ -51,6 +60,11 @@ enum store_health store_health(const struct store *store)
 const char *store_trouble(const struct store *store)
 {
     return str_z(&store->trouble);
+}
+
+const char *store_trouble_public(const struct store *store)
+{
+    return health_public[store->health];
 }
 
 struct store_stats store_stats(const struct store *store)

@@ -43,6 +43,8 @@ void store_close(struct store *store);
 enum store_health store_health(const struct store *store);
 /* A sentence for people: what is wrong and what to do; "" when well. Valid until the next call. */
 const char *store_trouble(const struct store *store);
+/* The same in general, for strangers: no file of this machine is named. "" when well. Static. */
+const char *store_trouble_public(const struct store *store);
 /* Name for `health`: "ok", "full", "corrupt", "newer", "missing". */
 const char *store_health_text(enum store_health health);
 

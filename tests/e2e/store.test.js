@@ -29,6 +29,22 @@ function postponed(answer, what) {
     assert.match(answer.retryAfter ?? "", /^\d+$/, what);
     assert.doesNotMatch(answer.body, /invalid_grant|INTEGRATION-DELETED|INVALID-TOKEN|TOKEN-EXPIRED/, what);
     assert.ok(JSON.parse(answer.body).error_description.length > 10, `${what}: ${answer.body}`);
+    tellsNoFile(answer.body, what);
+}
+
+/** Strangers learn what is wrong in general, and nothing of this machine's files or of its owner's commands. */
+function tellsNoFile(text, what) {
+    assert.doesNotMatch(text, /lb-|\.db|token\.key|lightbridge (restore|store reset)/, what);
+}
+
+/** /healthz: what is wrong and what to do for the people of the house, that something is wrong for everybody. */
+async function unwell(bridge, says) {
+    const [here, everywhere] = await Promise.all([bridge.localUrl, bridge.publicUrl].map((url) => fetch(`${url}/healthz`)));
+    assert.deepEqual([here.status, everywhere.status], [503, 503]);
+    assert.match(await here.text(), says);
+    const told = await everywhere.text();
+    assert.match(JSON.parse(told).error_description, /(store|key) .*the log of the bridge says/, told);
+    tellsNoFile(told, "/healthz");
 }
 
 async function codeOf(cloud) {
@@ -91,9 +107,7 @@ for (const [name, errno] of Object.entries({ "full disk": ENOSPC, "failing disk"
         assert.match(added.stderr, /full|space|writ/i);
         const { links } = (await bridge.control("GET", "/control/links")).body;
         assert.equal((await bridge.control("POST", "/control/unlink", { link: links[0].id })).status, 503);
-        const health = await fetch(`${bridge.publicUrl}/healthz`);
-        assert.equal(health.status, 503);
-        assert.match(await health.text(), /Free some space or make it writable/);
+        await unwell(bridge, /Free some space or make it writable/);
 
         // the callback token is not renewed while its successor could not be kept
         cloud.expireCallbackToken();
@@ -160,7 +174,7 @@ async function refusesToJudge(t, { place, cloud }, says, { keyless = false } = {
     const driven = bridge.run(["light", lights[0].id, "on"]);
     assert.equal(driven.code, 0, driven.stderr);
     assert.match(bridge.program.log(), says);
-    assert.match(await (await fetch(`${bridge.publicUrl}/healthz`)).text(), says);
+    await unwell(bridge, says);
     for (const words of [["links"], ["account", "list"]]) {
         const { code, stdout, stderr } = bridge.run(words);
         if (keyless) {
@@ -284,7 +298,7 @@ test("a damaged store, page by page: left as it is, and never taken for an empty
         postponed(await interaction(cloud, "stateRefreshRequest", { devices: [] }), "stateRefreshRequest");
         postponed(await token(cloud, { grant_type: "refresh_token", refresh_token: cloud.tokens.refresh_token }), "refresh");
         assert.match(bridge.program.log(), /a link that has been damaged/);
-        assert.match(await (await fetch(`${bridge.publicUrl}/healthz`)).text(), /damaged in the store.*store reset/);
+        await unwell(bridge, /damaged in the store.*store reset/);
         await bridge.stop();
         const changed = readFileSync(db);
         changed[salt + at] ^= 0x10;
