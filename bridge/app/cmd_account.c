@@ -116,8 +116,11 @@ static int without_daemon(const struct config *config, const char *action, const
     struct loop *loop = NULL;
     struct installation in = {0};
     struct oauth *oauth = NULL;
-    int exit_code = EXIT_NO;
+    int exit_code = EXIT_NO, claim = -1;
     int err = loop_new(&loop);
+    if (err == 0) {
+        err = installation_claim(config->store.path, false, &claim, &why);
+    }
     if (err == 0) {
         err = installation_open(loop, &config->store, &in, &why);
     }
@@ -136,6 +139,7 @@ static int without_daemon(const struct config *config, const char *action, const
     }
     oauth_free(oauth);
     installation_close(&in);
+    installation_release(claim);
     loop_free(loop);
     str_done(&why);
     return exit_code;

@@ -5,6 +5,7 @@
 
 #include "app/command.h"
 #include "app/control.h"
+#include "app/installation.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "loop/loop.h"
@@ -60,7 +61,15 @@ static int reset(const struct config *config)
     struct str where = STR_INIT;
     struct loop *loop = NULL;
     struct store *store = NULL;
-    int err = store_set_aside(config->store.path, &where);
+    int claim = -1;
+    int err = installation_claim(config->store.path, true, &claim, &where);
+    if (err != 0) {
+        fprintf(stderr, "lightbridge store: %s\n", str_z(&where));
+        str_done(&where);
+        return EXIT_NO;
+    }
+    err = store_set_aside(config->store.path, &where);
+    installation_release(claim);
     if (err != 0 && err != ERR_NOT_FOUND) {
         fprintf(stderr, "lightbridge store: %s cannot be set aside: %s\n", config->store.path, err_text(err));
         str_done(&where);

@@ -41,6 +41,7 @@ struct daemon {
     const struct config *config;
     struct loop *loop;
     struct installation in;
+    int claim; /* on the store's file; -1: none */
     struct str client_secret, callback_secret;
     const char **redirects, **callback_hosts; /* lists that rooms borrow */
     struct fetch *fetch;
@@ -407,6 +408,7 @@ static void close_all(struct daemon *d)
     hub_free(d->hub);
     fetch_free(d->fetch);
     installation_close(&d->in);
+    installation_release(d->claim);
     for (unsigned i = 0; d->brokers && i < d->config->mqtt_count; i++) {
         struct broker *b = &d->brokers[i];
         secrets_wipe(b->password.data, b->password.len);
@@ -436,14 +438,28 @@ static void raise_limits(void)
     (void)signal(SIGXFSZ, SIG_IGN); /* a file limit is a full disk to the store, not the end */
 }
 
+/* Two daemons on one store would each answer from a memory of which the other knows nothing. */
+static int open_installation(struct daemon *d, struct str *why)
+{
+    const char *path = d->config->store.path;
+    int err = installation_claim(path, true, &d->claim, why);
+    if (err == 0) {
+        err = installation_open(d->loop, &d->config->store, &d->in, why);
+    }
+    if (err == 0 && d->claim < 0) { /* it was made just now */
+        err = installation_claim(path, true, &d->claim, why);
+    }
+    return err;
+}
+
 int daemon_main(const struct config *config, bool demo)
 {
-    struct daemon d = {.config = config};
+    struct daemon d = {.config = config, .claim = -1};
     struct str why = STR_INIT;
     raise_limits();
     int err = loop_new(&d.loop);
     if (err == 0) {
-        err = installation_open(d.loop, &config->store, &d.in, &why);
+        err = open_installation(&d, &why);
     }
     if (err != 0) {
         log_error("app", "cannot start: %s", why.len > 0 ? str_z(&why) : err_text(err));

@@ -1,9 +1,12 @@
 #include "app/installation.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -31,6 +34,32 @@ int installation_make_directory(const char *path, unsigned mode, struct str *why
     }
     free(directory);
     return result;
+}
+
+int installation_claim(const char *store_path, bool alone, int *ret_claim, struct str *why)
+{
+    int fd = open(store_path, O_RDONLY | O_CLOEXEC);
+    *ret_claim = -1;
+    if (fd < 0) {
+        return 0; /* nothing to share; whoever opens the store says what is wrong with it */
+    }
+    for (int tries = alone ? 40 : 0; flock(fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0 && errno == EWOULDBLOCK;) {
+        if (tries-- == 0) {
+            str_printf(why, "%s: another lightbridge is using this store; there can be one only", store_path);
+            close(fd);
+            return ERR_BUSY;
+        }
+        (void)nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+    *ret_claim = fd;
+    return 0;
+}
+
+void installation_release(int claim)
+{
+    if (claim >= 0) {
+        close(claim);
+    }
 }
 
 /* The key is 32 bytes as base64url text, so that it can be copied by hand in an emergency. */

@@ -26,6 +26,14 @@ struct installation {
 int installation_open(struct loop *loop, const struct config_store *config, struct installation *in, struct str *why);
 void installation_close(struct installation *in);
 
+/* Claims the store's file until installation_release, or the end of the process: `alone`, as the daemon must, which
+   answers from memory, and waits two seconds for commands to end; or beside others of its kind, as commands do that
+   change the store while no daemon runs. ERR_BUSY with a sentence. *ret_claim is -1 where there is no file yet: claim
+   it again when it was made. Before the store is opened, released after it was closed: SQLite's own locks are the
+   file's too. */
+int installation_claim(const char *store_path, bool alone, int *ret_claim, struct str *why);
+void installation_release(int claim);
+
 /* Makes the directory in which `path` lies, if it is the last one missing: packages bring theirs, a newcomer who runs
    from a build tree gets them made. ERR_IO with a sentence. */
 int installation_make_directory(const char *path, unsigned mode, struct str *why);

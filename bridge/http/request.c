@@ -62,6 +62,11 @@ bool http_body_is(const struct http_exchange *x, const char *media_type)
     return type && strncasecmp(type, media_type, len) == 0 && (type[len] == 0 || strchr("; \t", type[len]));
 }
 
+unsigned http_listener(const struct http_exchange *x)
+{
+    return x->kind;
+}
+
 void *http_caller(const struct http_exchange *x)
 {
     return x->caller;

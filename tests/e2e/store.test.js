@@ -251,6 +251,19 @@ test("a lost store, a lost key, a key of another store, a newer store: not judge
     }
 });
 
+test("one store, one daemon: a second one is refused, and commands do not go past the one that runs", async (t) => {
+    const bridge = await startBridge(t, { extra: { virtual: { lights: 1 } } });
+    const other = await installation(t, { withAccount: false, extra: { store: { path: join(bridge.folder, "lightbridge.db"), key_file: join(bridge.folder, "token.key") } } });
+    for (const [words, input] of [[["run"]], [["account", "list"]], [["account", "add", "ben"], `${password}\n`], [["store", "reset", "--yes"]]]) {
+        const { code, stderr } = other.run(words, { input });
+        assert.equal(code, 1, `${words}: ${stderr}`);
+        assert.match(stderr, /lightbridge\.db: another lightbridge is using this store/, words.join(" "));
+    }
+    assert.match(bridge.run(["account", "list"]).stdout, /anna/);
+    await bridge.stop();
+    assert.match(other.run(["account", "list"]).stdout, /anna/);
+});
+
 /** PRAGMA user_version where it stands in the file's header (SQLite file format, 1.3). */
 function setVersion(db, version) {
     const bytes = readFileSync(db);

@@ -93,6 +93,32 @@ static void trouble_says(const char *part)
     }
 }
 
+static void a_store_has_one_daemon(void **state)
+{
+    int daemon = 0, command = 0, other = 0;
+    (void)state;
+    assert_int_equal(installation_claim(store_path, true, &daemon, &why), 0);
+    assert_int_equal(daemon, -1); /* there is none yet */
+    make();
+    assert_int_equal(installation_claim(store_path, true, &daemon, &why), 0);
+    assert_int_equal(open_it(), 0);
+    struct store_batch *batch = store_batch_new();
+    store_batch_add(batch, "DELETE FROM accounts", "");
+    assert_int_equal(store_write(in.store, batch), 0); /* SQLite's locks and this one do not meet */
+    assert_int_equal(installation_claim(store_path, false, &command, &why), ERR_BUSY);
+    assert_non_null(strstr(str_z(&why), store_path));
+    assert_non_null(strstr(str_z(&why), "another lightbridge"));
+    str_clear(&why);
+    assert_int_equal(installation_claim(store_path, true, &other, &why), ERR_BUSY);
+    close_it();
+    installation_release(daemon);
+    assert_int_equal(installation_claim(store_path, false, &command, &why), 0);
+    assert_int_equal(installation_claim(store_path, false, &other, &why), 0);
+    installation_release(command);
+    installation_release(other);
+    str_clear(&why);
+}
+
 static void the_first_start_makes_both(void **state)
 {
     struct stat st;
@@ -304,10 +330,9 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(the_first_start_makes_both),      CASE(a_lost_store_is_not_made_anew),
-        CASE(a_lost_key_is_not_made_anew),     CASE(a_key_of_another_store),
-        CASE(a_corrupt_store_is_left_alone),   CASE(a_newer_store_is_left_alone),
-        CASE(a_folder_that_cannot_be_written), CASE(systemd_is_told),
+        CASE(a_store_has_one_daemon),      CASE(the_first_start_makes_both),      CASE(a_lost_store_is_not_made_anew),
+        CASE(a_lost_key_is_not_made_anew), CASE(a_key_of_another_store),          CASE(a_corrupt_store_is_left_alone),
+        CASE(a_newer_store_is_left_alone), CASE(a_folder_that_cannot_be_written), CASE(systemd_is_told),
         CASE(the_watchdog_is_ours_or_not),
     };
     if (secrets_init() != 0) {
