@@ -6,13 +6,12 @@
 
 #include "app/command.h"
 #include "app/control.h"
-#include "app/installation.h"
+#include "app/offline.h"
 #include "app/print.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "loop/loop.h"
+#include "base/secrets.h"
 #include "oauth/oauth.h"
-#include "store/store.h"
 
 static void print_account(const char *name, int64_t created_ms)
 {
@@ -44,36 +43,18 @@ static void print_accounts(const struct json *answer, bool as_json)
 
 /* ---- without a daemon ---- */
 
-struct change {
-    struct loop *loop;
-    int result;
-    bool done;
-};
-
-static void changed(void *user, int result)
+static int change_directly(struct offline *o, const char *action, const char *name, const char *password)
 {
-    struct change *c = user;
-    c->result = result;
-    c->done = true;
-}
-
-static int change_directly(struct oauth *oauth, struct loop *loop, const char *action, const char *name,
-                           const char *password)
-{
-    struct change c = {.loop = loop};
     struct str why = STR_INIT;
     int err = 0;
     if (strcmp(action, "remove") == 0) {
-        oauth_account_remove(oauth, name, changed, &c);
+        oauth_account_remove(o->oauth, name, offline_done, o);
     } else if (strcmp(action, "add") == 0) {
-        err = oauth_account_add(oauth, name, password, changed, &c, &why);
+        err = oauth_account_add(o->oauth, name, password, offline_done, o, &why);
     } else {
-        err = oauth_account_password(oauth, name, password, changed, &c, &why);
+        err = oauth_account_password(o->oauth, name, password, offline_done, o, &why);
     }
-    while (err == 0 && !c.done) {
-        loop_turn(loop, true);
-    }
-    err = err != 0 ? err : c.result;
+    err = err != 0 ? err : offline_wait(o);
     if (err != 0) {
         fprintf(stderr, "lightbridge account: %s\n",
                 why.len > 0            ? str_z(&why)
@@ -112,36 +93,14 @@ static void list_directly(struct oauth *oauth, bool as_json)
 static int without_daemon(const struct config *config, const char *action, const char *name, const char *password,
                           bool as_json)
 {
-    struct str why = STR_INIT;
-    struct loop *loop = NULL;
-    struct installation in = {0};
-    struct oauth *oauth = NULL;
-    int exit_code = EXIT_NO, claim = -1;
-    int err = loop_new(&loop);
-    if (err == 0) {
-        err = installation_claim(config->store.path, false, &claim, &why);
+    struct offline o;
+    int exit_code = offline_open(&o, config, "account");
+    if (exit_code == EXIT_FINE && strcmp(action, "list") == 0) {
+        list_directly(o.oauth, as_json);
+    } else if (exit_code == EXIT_FINE) {
+        exit_code = change_directly(&o, action, name, password);
     }
-    if (err == 0) {
-        err = installation_open(loop, &config->store, &in, &why);
-    }
-    if (err == 0 && in.trouble.len > 0) {
-        fprintf(stderr, "lightbridge account: %s\n", str_z(&in.trouble));
-    } else if (err == 0) {
-        err = oauth_new(loop, in.store, &(struct oauth_config){.key = in.key, .cost = SECRETS_COST_DEFAULT}, &oauth);
-    }
-    if (err != 0) {
-        fprintf(stderr, "lightbridge account: %s\n", why.len > 0 ? str_z(&why) : err_text(err));
-    } else if (oauth && strcmp(action, "list") == 0) {
-        list_directly(oauth, as_json);
-        exit_code = EXIT_FINE;
-    } else if (oauth) {
-        exit_code = change_directly(oauth, loop, action, name, password);
-    }
-    oauth_free(oauth);
-    installation_close(&in);
-    installation_release(claim);
-    loop_free(loop);
-    str_done(&why);
+    offline_close(&o);
     return exit_code;
 }
 

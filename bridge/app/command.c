@@ -20,6 +20,21 @@ const struct command commands[] = {
      "The password is asked for on the terminal, or taken as one line of standard input.\n"
      "Works through the daemon, or on the store directly while none runs.\n",
      command_account},
+    {"client",
+     "add ID URI... [--name N] [--scope S] [--public] [--no-iss]\n"
+     "       lightbridge client list [--json]\n"
+     "       lightbridge client remove ID",
+     "the programs beside SmartThings that may ask to see or drive the lights",
+     "  --name N        what people are told who asks; the id by default\n"
+     "  --scope S       \"devices:read\", \"devices:control\" or both; both by default\n"
+     "  --public        it keeps no secret (an app on a phone, a page): it must use PKCE\n"
+     "  --no-iss        for one that does not take the parameter iss of RFC 9207\n"
+     "  --json          machine-readable; described in lightbridge(1)\n",
+     "add makes a secret and shows it once. A URI is where people are sent back to,\n"
+     "letter by letter: https, or http to 127.0.0.1. SmartThings' own client is in the\n"
+     "configuration; it is listed too. remove ends the client's links.\n"
+     "Works through the daemon, or on the store directly while none runs.\n",
+     command_client},
     {"lights", "[--ids] [--json]", "all lights: state, room, whether SmartThings sees them",
      "  --ids           their ids too, which never change\n"
      "  --json          machine-readable; described in lightbridge(1)\n",

@@ -45,6 +45,7 @@ int command_password(const struct command *self, struct str *ret_password);
 int command_run(const struct command *self, int argc, char **argv);
 int command_check_config(const struct command *self, int argc, char **argv);
 int command_account(const struct command *self, int argc, char **argv);
+int command_client(const struct command *self, int argc, char **argv);
 int command_lights(const struct command *self, int argc, char **argv);
 int command_light(const struct command *self, int argc, char **argv);
 int command_links(const struct command *self, int argc, char **argv);

@@ -89,6 +89,12 @@ int config_parse(const char *text, size_t len, const char *path, struct config *
         if (!config_places_find(places, "log.level")) {
             config->log.level = LOG_LEVEL_INFO; /* 0, which libcyaml leaves there, is "error" */
         }
+        if (!config_places_find(places, "accounts.memory_kib")) {
+            config->accounts.memory_kib = SECRETS_COST_DEFAULT.memory_kib;
+        }
+        if (!config_places_find(places, "accounts.passes")) {
+            config->accounts.passes = SECRETS_COST_DEFAULT.passes;
+        }
         config_complete(config, path);
         err = config_check(config, path, places, why);
     }
@@ -126,6 +132,11 @@ void config_free(struct config *config)
     if (config) {
         cyaml_free(loader(&c, &memory), &config_schema, config, 0);
     }
+}
+
+struct secrets_cost config_password_cost(const struct config *config)
+{
+    return (struct secrets_cost){config->accounts.memory_kib, config->accounts.passes};
 }
 
 char *config_secret_path(const char *path)

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/secrets.h"
 #include "base/str.h"
 
 #define CONFIG_PATH "/etc/lightbridge/lightbridge.yaml"
@@ -41,6 +42,9 @@ struct config_smartthings {
     int offline_error; /* enum config_offline_error */
 };
 enum config_offline_error { CONFIG_DEVICE_UNAVAILABLE, CONFIG_DEVICE_OFFLINE };
+struct config_accounts {
+    unsigned memory_kib, passes; /* Argon2id */
+};
 struct config_lights {
     int expose_switches, expose_groups;
 };
@@ -62,6 +66,7 @@ struct config {
     struct config_local local;
     struct config_store store;
     struct config_smartthings smartthings;
+    struct config_accounts accounts;
     struct config_lights lights;
     struct config_log log;
     struct config_mqtt *mqtt;
@@ -80,6 +85,8 @@ void config_free(struct config *config);
 /* Path of a secret named by a *_file key: systemd's $CREDENTIALS_DIRECTORY/<last part of it> wins where it exists. The
    caller frees. */
 char *config_secret_path(const char *path);
+
+struct secrets_cost config_password_cost(const struct config *config);
 
 /* Splits "host:port" or "[v6]:port"; ERR_INVALID. */
 int config_split_listen(const char *text, struct str *ret_host, uint16_t *ret_port);

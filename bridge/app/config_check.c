@@ -315,6 +315,13 @@ int config_check(const struct config *config, const char *path, const struct con
     for (unsigned i = 0; i < config->mqtt_count; i++) {
         check_mqtt(&c, config, i);
     }
+    if (config->accounts.memory_kib < 1024 || config->accounts.memory_kib > 1048576) {
+        wrong(&c, "accounts.memory_kib", "%u is out of range; right would be 19456, or 1024 to 1048576",
+              config->accounts.memory_kib);
+    }
+    if (config->accounts.passes < 1 || config->accounts.passes > 64) {
+        wrong(&c, "accounts.passes", "%u is out of range; right would be 2, or 1 to 64", config->accounts.passes);
+    }
     if (config->virtual.lights > 10000) {
         wrong(&c, "virtual.lights", "%u is too many; right would be 0 to 10000", config->virtual.lights);
     }

@@ -62,6 +62,11 @@ static const cyaml_schema_field_t smartthings_fields[] = {
     CHOICE("offline_error", struct config_smartthings, offline_error, offline_errors),
     CYAML_FIELD_END,
 };
+static const cyaml_schema_field_t accounts_fields[] = {
+    CYAML_FIELD_UINT("memory_kib", CYAML_FLAG_OPTIONAL, struct config_accounts, memory_kib),
+    CYAML_FIELD_UINT("passes", CYAML_FLAG_OPTIONAL, struct config_accounts, passes),
+    CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t lights_fields[] = {
     CHOICE("expose_switches", struct config_lights, expose_switches, yes_no),
     CHOICE("expose_groups", struct config_lights, expose_groups, yes_no),
@@ -94,6 +99,7 @@ static const cyaml_schema_field_t top_fields[] = {
     MAPPING("local", struct config, local, local_fields),
     MAPPING("store", struct config, store, store_fields),
     MAPPING("smartthings", struct config, smartthings, smartthings_fields),
+    MAPPING("accounts", struct config, accounts, accounts_fields),
     MAPPING("lights", struct config, lights, lights_fields),
     MAPPING("log", struct config, log, log_fields),
     CYAML_FIELD_SEQUENCE("mqtt", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct config, mqtt, &mqtt_entry, 0, 16),
@@ -135,6 +141,11 @@ const struct config_key config_keys[] = {
      "Names that callbacks may go to, with all that lies under them; 127.0.0.1 allows plain http there, for tests."},
     {"smartthings.offline_error", "DEVICE-UNAVAILABLE or DEVICE-OFFLINE", "DEVICE-UNAVAILABLE",
      "What a command to a lamp that is offline is answered with."},
+    {"accounts.memory_kib", "number, 1024 to 1048576", "19456",
+     "Memory that one check of a password takes, in KiB (Argon2id); one is made at a time. Passwords follow at their "
+     "next "
+     "login."},
+    {"accounts.passes", "number, 1 to 64", "2", "How often that memory is gone through; more takes longer."},
     {"lights.expose_switches", "yes or no", "no", "Show plugs and relays in SmartThings without being asked for each."},
     {"lights.expose_groups", "yes or no", "no", "Show groups in SmartThings without being asked for each."},
     {"log.level", "error, warn, info or debug", "info", "How much is logged."},

@@ -213,7 +213,7 @@ static int open_oauth(struct daemon *d)
             .key = d->in.has_key ? d->in.key : NULL,
             .clients = &client,
             .client_count = 1,
-            .cost = SECRETS_COST_DEFAULT,
+            .cost = config_password_cost(d->config),
             .callback_id = st->callback_client_id,
             .callback_secret = st->callback_client_secret_file ? str_z(&d->callback_secret) : NULL,
             .public_url = d->config->public.url,

@@ -74,7 +74,7 @@ struct json *control_body(struct http_exchange *x)
     return NULL;
 }
 
-static void answer_json(struct http_exchange *x, struct str *body)
+void control_answer_json(struct http_exchange *x, struct str *body)
 {
     str_add_char(body, '\n');
     http_add_header(x, "Cache-Control", "no-store");
@@ -85,7 +85,7 @@ static void answer_empty(struct http_exchange *x)
 {
     struct str body = STR_INIT;
     str_add_z(&body, "{}");
-    answer_json(x, &body);
+    control_answer_json(x, &body);
 }
 
 /* ---- lights ---- */
@@ -202,7 +202,7 @@ void local_lights(struct http_exchange *x, void *context)
     }
     json_end_array(&j);
     json_end_object(&j);
-    answer_json(x, &body);
+    control_answer_json(x, &body);
 }
 
 /* ---- links ---- */
@@ -290,7 +290,7 @@ void local_links(struct http_exchange *x, void *context)
     json_end_array(&j);
     traces_put_attempts(&j, local->oauth);
     json_end_object(&j);
-    answer_json(x, &body);
+    control_answer_json(x, &body);
 }
 
 /* An exchange that waits for a commit. */
@@ -350,7 +350,7 @@ void local_accounts(struct http_exchange *x, void *context)
     }
     json_end_array(&j);
     json_end_object(&j);
-    answer_json(x, &body);
+    control_answer_json(x, &body);
 }
 
 void local_account_change(struct http_exchange *x, void *context)
@@ -440,5 +440,5 @@ void local_status(struct http_exchange *x, void *context)
     json_member_int(&j, "lights", lights);
     json_member_int(&j, "links", links);
     json_end_object(&j);
-    answer_json(x, &body);
+    control_answer_json(x, &body);
 }

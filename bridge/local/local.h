@@ -43,7 +43,14 @@ void local_links(struct http_exchange *exchange, void *context);
 void local_unlink(struct http_exchange *exchange, void *context);
 void local_accounts(struct http_exchange *exchange, void *context);       /* GET */
 void local_account_change(struct http_exchange *exchange, void *context); /* POST */
+void local_clients(struct http_exchange *exchange, void *context);        /* GET */
+void local_client_change(struct http_exchange *exchange, void *context);  /* POST */
 void local_discover(struct http_exchange *exchange, void *context);
 void local_status(struct http_exchange *exchange, void *context);
+
+/* The documents of /control/clients, for the command line while no daemon runs. secret NULL: it has none. */
+void local_put_clients(struct str *out, const struct oauth *oauth);
+void local_put_new_client(struct str *out, const struct oauth *oauth, const char *id, const char *secret);
+const char *local_client_error(int err); /* why a client was not added or removed; static */
 
 #endif

@@ -29,6 +29,7 @@ void control_put_light(struct json_out *j, const struct light *light);
 void control_add_abilities(struct str *s, const struct light_profile *profile);
 /* Answers with an error of the control API that fits `err`. */
 void control_answer_error(struct http_exchange *x, int err, const char *text);
+void control_answer_json(struct http_exchange *x, struct str *body); /* 200; takes the body */
 /* Parses the body; NULL: an error was answered. The caller frees with json_free. */
 struct json *control_body(struct http_exchange *x);
 

@@ -89,6 +89,8 @@ static void empty_is_valid(void **state)
         assert_int_equal(c->log.level, LOG_LEVEL_INFO);
         assert_int_equal(c->mqtt_count, 0);
         assert_int_equal(c->virtual.lights, 0);
+        assert_int_equal(c->accounts.memory_kib, 19456);
+        assert_int_equal(c->accounts.passes, 2);
         config_free(c);
     }
 }
@@ -123,7 +125,8 @@ static void every_key(void **state)
                              "    zigbee2mqtt: [zigbee2mqtt, cellar/z2m]\n"
                              "    optimistic: on\n"
                              "  - url: mqtt://second\n"
-                             "virtual: {lights: 10000}\n",
+                             "virtual: {lights: 10000}\n"
+                             "accounts: {memory_kib: 8192, passes: 5}\n",
                              &why);
     assert_string_equal(str_z(&why), "");
     assert_non_null(c);
@@ -148,6 +151,7 @@ static void every_key(void **state)
     assert_string_equal(c->mqtt[1].name, "second"); /* its host */
     assert_string_equal(c->mqtt[1].zigbee2mqtt[0], "zigbee2mqtt");
     assert_int_equal(c->virtual.lights, 10000);
+    assert_true(config_password_cost(c).memory_kib == 8192 && config_password_cost(c).passes == 5);
     config_free(c);
 }
 
@@ -184,7 +188,7 @@ static const struct {
     {"{[a]: b}", "1:2", "a key is one word"},
     /* unknown keys */
     {"pubilc: {}", "1:1", "unknown key \"pubilc\"; did you mean \"public\"?"},
-    {"nothing: {}", "1:1", "(known here: public, local, store, smartthings, lights, log, mqtt, virtual)"},
+    {"nothing: {}", "1:1", "(known here: public, local, store, smartthings, accounts, lights, log, mqtt, virtual)"},
     {"local: {}\npublic:\n  listn: 1", "3:3",
      "public: unknown key \"listn\"; did you mean \"listen\"? (known here: listen, "},
     {"mqtt:\n- url: mqtt://h\n- url: mqtt://i\n  pasword_file: x", "4:3",
@@ -227,6 +231,9 @@ static const struct {
     {"mqtt:\n- url: mqtts://h\n  ca_file: none", "3:12", "cannot read"},
     {"mqtt:\n- url: mqtt://h\n  zigbee2mqtt: ['a/#']", "3:17", "\"a/#\" is no base topic"},
     {"mqtt:\n- url: mqtt://h\n  zigbee2mqtt: [a, b, a]", "3:23", "\"a\" is listed twice"},
+    {"accounts: {memory_kib: 0}", "1:24", "0 is out of range; right would be 19456"},
+    {"accounts: {memory_kib: 1048577}", "1:24", "1048577 is out of range; right would be 19456"},
+    {"accounts: {passes: 65}", "1:20", "65 is out of range; right would be 2, or 1 to 64"},
     {"virtual: {lights: 10001}", "1:19", "10001 is too many; right would be 0 to 10000"},
 };
 

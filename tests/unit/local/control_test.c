@@ -289,6 +289,66 @@ static void links(void **state)
     assert_string_equal(json_get_text(first, "end_reason"), "ended on the bridge");
 }
 
+static const struct json *client_of(const char *id)
+{
+    rig_ask(&rig, "GET", "/control/clients", NULL);
+    assert_int_equal(rig.status, 200);
+    const struct json *c = json_first(json_get(rig.json, "clients"));
+    while (c && strcmp(json_get_text(c, "id"), id) != 0) {
+        c = json_next(c);
+    }
+    return c;
+}
+
+static void clients(void **state)
+{
+    (void)state;
+    const struct json *c = client_of("smartthings");
+    assert_string_equal(json_get_text(c, "source"), "configuration");
+    assert_true(json_is_true(json_get(c, "in_force")));
+    static const char dash[] = "{\"action\":\"add\",\"id\":\"dash\",\"name\":\"Dashboard\",\"scope\":\"devices:read\","
+                               "\"redirect_uris\":[\"https://dash.example.org/cb\",\"http://127.0.0.1:7000/\"]}";
+    rig_ask(&rig, "POST", "/control/clients", dash);
+    assert_int_equal(rig.status, 200);
+    assert_int_equal(strlen(json_get_text(rig.json, "client_secret")), 43);
+    assert_string_equal(json_get_text(json_get(rig.json, "client"), "kind"), "confidential");
+    rig_ask(&rig, "POST", "/control/clients", dash);
+    assert_int_equal(rig.status, 409);
+    c = client_of("dash");
+    assert_string_equal(json_get_text(c, "name"), "Dashboard");
+    assert_string_equal(json_get_text(c, "scope"), "devices:read");
+    assert_string_equal(json_text(json_first(json_get(c, "redirect_uris"))), "https://dash.example.org/cb");
+    assert_int_equal(json_count(json_get(c, "redirect_uris")), 2);
+    assert_true(json_is_true(json_get(c, "iss")));
+    assert_null(strstr(rig.body, "secret"));
+    rig_ask(
+        &rig, "POST", "/control/clients",
+        "{\"action\":\"add\",\"id\":\"app\",\"public\":true,\"iss\":false,\"redirect_uris\":[\"https://a.example/\"]}");
+    assert_int_equal(rig.status, 200);
+    assert_null(json_get(rig.json, "client_secret"));
+    assert_string_equal(json_get_text(client_of("app"), "kind"), "public");
+    assert_false(json_is_true(json_get(client_of("app"), "iss")));
+    static const struct {
+        const char *body;
+        int status;
+    } wrong[] = {
+        {"{\"action\":\"remove\",\"id\":\"nobody\"}", 404},
+        {"{\"action\":\"remove\",\"id\":\"smartthings\"}", 400},
+        {"{\"action\":\"remove\"}", 400},
+        {"{\"action\":\"change\",\"id\":\"dash\"}", 400},
+        {"{\"action\":\"add\",\"id\":\"x\",\"redirect_uris\":[]}", 400},
+        {"{\"action\":\"add\",\"id\":\"x\",\"redirect_uris\":[7]}", 400},
+        {"{\"action\":\"add\",\"id\":\"x\",\"redirect_uris\":[\"https://a.example/#x\"]}", 400},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        rig_ask(&rig, "POST", "/control/clients", wrong[i].body);
+        assert_int_equal(rig.status, wrong[i].status);
+    }
+    rig_ask(&rig, "POST", "/control/clients", "{\"action\":\"remove\",\"id\":\"dash\"}");
+    assert_int_equal(rig.status, 200);
+    assert_null(client_of("dash"));
+}
+
 static void status_and_discovery(void **state)
 {
     int64_t lights = 0;
@@ -316,8 +376,15 @@ int main(void)
     assert_int_equal(secrets_init(), 0);
 #define CASE(f) cmocka_unit_test_setup_teardown(f, open_rig, close_rig)
     const struct CMUnitTest tests[] = {
-        CASE(a_light_as_a_document),    CASE(driving),  CASE(what_is_refused), CASE(what_lamps_refuse),
-        CASE(a_name_that_fits_several), CASE(settings), CASE(accounts),        CASE(links),
+        CASE(a_light_as_a_document),
+        CASE(driving),
+        CASE(what_is_refused),
+        CASE(what_lamps_refuse),
+        CASE(a_name_that_fits_several),
+        CASE(settings),
+        CASE(accounts),
+        CASE(links),
+        CASE(clients),
         CASE(status_and_discovery),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

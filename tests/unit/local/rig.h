@@ -42,6 +42,8 @@ static const struct http_route rig_routes[] = {
     {"POST", "/control/unlink", HTTP_CONTROL, HTTP_OPEN, LOCAL_MAX_BODY, local_unlink, 0},
     {"GET", "/control/accounts", HTTP_CONTROL, HTTP_OPEN, 0, local_accounts, 0},
     {"POST", "/control/accounts", HTTP_CONTROL, HTTP_OPEN, LOCAL_MAX_BODY, local_account_change, 0},
+    {"GET", "/control/clients", HTTP_CONTROL, HTTP_OPEN, 0, local_clients, 0},
+    {"POST", "/control/clients", HTTP_CONTROL, HTTP_OPEN, LOCAL_MAX_BODY, local_client_change, 0},
     {"POST", "/control/discover", HTTP_CONTROL, HTTP_OPEN, LOCAL_MAX_BODY, local_discover, 0},
 };
 
