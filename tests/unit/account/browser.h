@@ -26,6 +26,9 @@ static const struct http_route site_routes[] = {
     {"POST", "/oauth/login", HTTP_PUBLIC, HTTP_OPEN, 16384, account_login, 0},
     {"POST", "/oauth/consent", HTTP_PUBLIC, HTTP_OPEN, 16384, account_consent, 0},
     {"POST", "/oauth/token", HTTP_PUBLIC, HTTP_OPEN, 16384, account_token, 0},
+    {"POST", "/oauth/revoke", HTTP_PUBLIC, HTTP_OPEN, 16384, account_revoke, 0},
+    {"POST", "/oauth/introspect", HTTP_PUBLIC, HTTP_OPEN, 16384, account_introspect, 0},
+    {"GET", "/.well-known/oauth-authorization-server", HTTP_PUBLIC, HTTP_OPEN, 0, account_metadata, 0},
 };
 
 static void site_open(struct site *site)
