@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "app/command.h"
 #include "base/err.h"
@@ -57,11 +56,9 @@ void offline_close(struct offline *o)
 {
     oauth_free(o->oauth);
     installation_close(&o->in);
+    installation_release(o->claim);
     loop_free(o->loop);
     free(o->redirects);
-    if (o->claim >= 0) {
-        close(o->claim);
-    }
 }
 
 void offline_done(void *user, int result)
