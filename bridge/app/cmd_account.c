@@ -169,7 +169,7 @@ int command_account(const struct command *self, int argc, char **argv)
             self, actions[which].named ? "whose account? The name comes behind \"%s\"" : "\"%s\" takes no name",
             words[0]);
     }
-    exit_code = command_config(path, &config);
+    exit_code = command_config_beside(path, &config);
     if (exit_code != EXIT_FINE) {
         return exit_code;
     }

@@ -112,7 +112,7 @@ int command_store(const struct command *self, int argc, char **argv)
     if (count != 1 || strcmp(words[0], "reset") != 0) {
         return command_usage(self, "what shall be done? The one thing is \"reset\"");
     }
-    exit_code = command_config(path, &config);
+    exit_code = command_config_beside(path, &config);
     if (exit_code == EXIT_FINE && daemon_runs(config->local.socket)) {
         fprintf(stderr, "lightbridge store: the daemon is running; stop it first (systemctl stop lightbridge)\n");
         exit_code = EXIT_NO;

@@ -144,15 +144,26 @@ int command_options(const struct command *self, int argc, char **argv, const str
     return 0;
 }
 
-int command_config(const char *path, struct config **ret_config)
+static int config_by(int (*load)(const char *path, struct config **ret_config, struct str *why), const char *path,
+                     struct config **ret_config)
 {
     struct str why = STR_INIT;
-    int err = config_load(path ? path : CONFIG_PATH, ret_config, &why);
+    int err = load(path ? path : CONFIG_PATH, ret_config, &why);
     if (err != 0) {
         fputs(str_z(&why), stderr);
     }
     str_done(&why);
     return err == 0 ? EXIT_FINE : EXIT_NO;
+}
+
+int command_config(const char *path, struct config **ret_config)
+{
+    return config_by(config_load, path, ret_config);
+}
+
+int command_config_beside(const char *path, struct config **ret_config)
+{
+    return config_by(config_load_beside, path, ret_config);
 }
 
 static bool read_line(char *line, int size)

@@ -38,6 +38,7 @@ int command_options(const struct command *self, int argc, char **argv, const str
 int command_usage(const struct command *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Loads the configuration (path NULL: CONFIG_PATH); says what is wrong on standard error: EXIT_NO. */
 int command_config(const char *path, struct config **ret_config);
+int command_config_beside(const char *path, struct config **ret_config); /* for commands that need no secret */
 /* One line of standard input, or of the terminal without echo, where it is asked for twice. ERR_INVALID, with the
    reason on standard error: nothing was given, or two different ones. */
 int command_password(const struct command *self, struct str *ret_password);

@@ -80,7 +80,8 @@ static int read_structure(const char *text, size_t len, const char *path, const 
     return ERR_INVALID;
 }
 
-int config_parse(const char *text, size_t len, const char *path, struct config **ret_config, struct str *why)
+static int parse(const char *text, size_t len, const char *path, bool files, struct config **ret_config,
+                 struct str *why)
 {
     struct config_places *places = config_places_new(text, len);
     struct config *config = NULL;
@@ -96,7 +97,7 @@ int config_parse(const char *text, size_t len, const char *path, struct config *
             config->accounts.passes = SECRETS_COST_DEFAULT.passes;
         }
         config_complete(config, path);
-        err = config_check(config, path, places, why);
+        err = config_check(config, path, places, files, why);
     }
     config_places_free(places);
     if (err != 0) {
@@ -107,13 +108,18 @@ int config_parse(const char *text, size_t len, const char *path, struct config *
     return 0;
 }
 
-int config_load(const char *path, struct config **ret_config, struct str *why)
+int config_parse(const char *text, size_t len, const char *path, struct config **ret_config, struct str *why)
+{
+    return parse(text, len, path, true, ret_config, why);
+}
+
+static int load(const char *path, bool files, struct config **ret_config, struct str *why)
 {
     struct str text = STR_INIT;
     struct stat st;
     int err = stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? ERR_IO : file_read(path, CONFIG_MAX_BYTES, &text);
     if (err == 0) {
-        err = config_parse(str_z(&text), text.len, path, ret_config, why);
+        err = parse(str_z(&text), text.len, path, files, ret_config, why);
     } else {
         str_printf(why, "%s: %s\n", path,
                    err == ERR_NOT_FOUND   ? "no such file (an empty file is a valid configuration)"
@@ -123,6 +129,16 @@ int config_load(const char *path, struct config **ret_config, struct str *why)
     }
     str_done(&text);
     return err;
+}
+
+int config_load(const char *path, struct config **ret_config, struct str *why)
+{
+    return load(path, true, ret_config, why);
+}
+
+int config_load_beside(const char *path, struct config **ret_config, struct str *why)
+{
+    return load(path, false, ret_config, why);
 }
 
 void config_free(struct config *config)

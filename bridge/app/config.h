@@ -78,7 +78,10 @@ struct config {
    thing that is wrong, as "FILE:LINE:COLUMN: what is wrong; what would be right"; a structural error stops at
    the first. Secrets are looked for but not read here. The caller frees with config_free. */
 int config_load(const char *path, struct config **ret_config, struct str *why);
-/* The same for a text that is in memory; `path` is for messages, and what relative paths are relative to. */
+/* For commands beside the daemon: its secrets are not theirs to see, and with systemd's credentials not there at all,
+   so the named files are not looked for. */
+int config_load_beside(const char *path, struct config **ret_config, struct str *why);
+/* config_load for a text that is in memory; `path` is for messages, and what relative paths are relative to. */
 int config_parse(const char *text, size_t len, const char *path, struct config **ret_config, struct str *why);
 void config_free(struct config *config);
 

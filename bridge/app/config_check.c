@@ -96,6 +96,7 @@ struct check {
     struct str *why;
     unsigned count;
     bool unreadable; /* that is what is being told */
+    bool files;      /* those that are named are looked for */
 };
 
 /* A text that is no value at all. */
@@ -169,7 +170,7 @@ static void check_public(struct check *c, const struct config_public *p)
 
 static void check_file(struct check *c, const char *key, const char *path)
 {
-    if (!path || !*path) {
+    if (!c->files || !path || !*path) {
         return;
     }
     char *real = config_secret_path(path);
@@ -302,9 +303,10 @@ static void check_local(struct check *c, const struct config *config)
     str_done(&host);
 }
 
-int config_check(const struct config *config, const char *path, const struct config_places *places, struct str *why)
+int config_check(const struct config *config, const char *path, const struct config_places *places, bool files,
+                 struct str *why)
 {
-    struct check c = {path, places, why, 0, false};
+    struct check c = {.file = path, .places = places, .why = why, .files = files};
     check_texts(&c);
     check_public(&c, &config->public);
     check_local(&c, config);

@@ -7,7 +7,9 @@
 
 /* Fills in defaults and resolves relative paths against the directory of `path`. */
 void config_complete(struct config *config, const char *path);
-/* Lists everything that is wrong, a line each, behind `why`. 0 or ERR_INVALID. */
-int config_check(const struct config *config, const char *path, const struct config_places *places, struct str *why);
+/* Lists everything that is wrong, a line each, behind `why`. 0 or ERR_INVALID. `files`: the named files must be there,
+   and readable. */
+int config_check(const struct config *config, const char *path, const struct config_places *places, bool files,
+                 struct str *why);
 
 #endif

@@ -1,5 +1,6 @@
 #include "app/control.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,11 +91,13 @@ static int ask(const char *socket, const char *path, const struct str *body, boo
     struct asking a = {0};
     struct json *answer = NULL;
     int exit_code = EXIT_NO;
-    if (access(socket, F_OK) != 0) {
-        if (!silent) {
-            fprintf(stderr, "lightbridge: the daemon is not reachable: %s: %m; is it running?\n", socket);
+    if (access(socket, W_OK) != 0) {
+        bool denied = errno == EACCES; /* it may well be running: nobody goes past it then */
+        if (denied || !silent) {
+            fprintf(stderr, "lightbridge: the daemon is not reachable: %s: %m; %s\n", socket,
+                    denied ? "try sudo" : "is it running?");
         }
-        return EXIT_UNREACHABLE;
+        return denied && silent ? EXIT_NO : EXIT_UNREACHABLE;
     }
     int err = talk(socket, path, body, &a);
     if (err == 0) {
@@ -102,9 +105,8 @@ static int ask(const char *socket, const char *path, const struct str *body, boo
     }
     if (err != 0) {
         if (!silent || err != ERR_OFFLINE) {
-            fprintf(stderr, "lightbridge: the daemon is not reachable at %s: %s%s\n", socket,
-                    a.why.len > 0 ? str_z(&a.why) : err_text(err),
-                    access(socket, W_OK) != 0 ? " (this user may not use the socket; try sudo)" : "");
+            fprintf(stderr, "lightbridge: the daemon is not reachable at %s: %s\n", socket,
+                    a.why.len > 0 ? str_z(&a.why) : err_text(err));
         }
         exit_code = EXIT_UNREACHABLE;
     } else if (json_parse(str_z(&a.body), a.body.len, ANSWER_MAX, &answer, NULL) != 0) {
@@ -138,7 +140,7 @@ char *control_socket(const char *config_path)
     if (!config_path && access(CONFIG_PATH, R_OK) != 0) {
         return mem_text("/run/lightbridge/control.sock");
     }
-    if (command_config(config_path, &config) != EXIT_FINE) {
+    if (command_config_beside(config_path, &config) != EXIT_FINE) {
         return NULL;
     }
     char *socket = mem_text(config->local.socket);

@@ -426,7 +426,7 @@ static void result(struct smartthings *st, struct link *link, struct http_exchan
         link_trouble(link, "SmartThings refused our answer to %s: %s %s %s", of, error, detail,
                      x->result.device_id ? x->result.device_id : "");
     } else {
-        log_warn(LOG, "SmartThings refused our answer to %s: %s %s", of, error, detail);
+        log_debug(LOG, "SmartThings refused our answer to %s: %s %s", of, error, detail);
     }
     answer_echo(exchange, x);
 }

@@ -1,8 +1,9 @@
 // A store that cannot be written, cannot be read or is not there: what needs no write goes on, nothing is refused for
 // good, nothing is overwritten, and the bridge says what to do.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { Distribution } from "./crash.js";
@@ -262,6 +263,20 @@ test("one store, one daemon: a second one is refused, and commands do not go pas
     assert.match(bridge.run(["account", "list"]).stdout, /anna/);
     await bridge.stop();
     assert.match(other.run(["account", "list"]).stdout, /anna/);
+});
+
+test("a user who may not use the socket is told so, and goes not past the daemon", async (t) => {
+    const bridge = await startBridge(t, { extra: { virtual: { lights: 1 } } });
+    chmodSync(bridge.folder, 0o755);
+    chmodSync(join(bridge.folder, "control.sock"), 0o000);
+    // root may do everything: somebody else asks
+    const someone = process.getuid() === 0 ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : ["env"];
+    const expected = { lights: 3, account: 1 };
+    for (const words of [["lights"], ["account", "list"]]) {
+        const { status, stderr } = spawnSync(someone[0], [...someone.slice(1), bridge.place.program, ...words, "--config", bridge.file], { encoding: "utf8" });
+        assert.equal(status, expected[words[0]], stderr);
+        assert.match(stderr, /^lightbridge: the daemon is not reachable: \S+control\.sock: Permission denied; try sudo\n$/);
+    }
 });
 
 /** PRAGMA user_version where it stands in the file's header (SQLite file format, 1.3). */
