@@ -13,8 +13,10 @@ static void revoked(void *user, int result)
     } else if (result != 0) {
         answer_unwell(x, result); /* 2.2.1: the token still lives, and the client may try again */
     } else {
+        struct str body = STR_INIT; /* 2.2: ignored, but there are clients that want a JSON document of every answer */
+        str_add_z(&body, "{}");
         http_add_header(x, "Cache-Control", "no-store");
-        http_answer(x, 200, NULL, NULL);
+        http_answer(x, 200, "application/json", &body);
     }
 }
 

@@ -53,6 +53,10 @@ test("oauth", async (t) => {
                     cloud.tokens = tokens;
                     assert.equal((await cloud.discover()).devices.length, 1);
                 }
+                await again.revoke("refresh_token"); // RFC 7009: the access tokens go with it
+                assert.equal((await cloud.discover()).globalError.errorEnum, "INTEGRATION-DELETED");
+                await again.revokeAll(); // again is no error
+                await assert.rejects(again.refresh(), (e) => e.output.statusCode === 400 && e.data.payload.error === "invalid_grant");
             });
         }
         await t.test(`simple-oauth2 with a wrong secret ${manner}: 401, and the code is as good as before`, async () => {

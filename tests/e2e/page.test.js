@@ -1,16 +1,26 @@
 // The pages in a real browser, at the size of a phone: readable, no script, no console errors, and linking works by hand.
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { join } from "node:path";
 import test from "node:test";
+import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 import { Cloud } from "./cloud.js";
 import { account, patience, root, startBridge } from "./harness.js";
 
 const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 const shots = join(root, ".build/screenshots");
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe-core finds wrong with a page; through the debugger, so that the page's own policy need not allow scripts. */
+async function violations(page) {
+    await page.evaluate(axe);
+    const { violations, passes } = await page.evaluate(() => globalThis.axe.run());
+    assert.ok(passes.length > 5, "axe-core has looked");
+    return violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html).join(" ")}`);
+}
 
 test("pages", { skip: executablePath ? false : "no chromium on this machine" }, async (t) => {
     mkdirSync(shots, { recursive: true });
@@ -58,9 +68,16 @@ test("pages", { skip: executablePath ? false : "no chromium on this machine" }, 
             () => [...document.querySelectorAll("input:not([type=hidden])")].filter((e) => !e.labels?.length && !e.ariaLabel).length,
         );
         assert.equal(unnamed, 0, `${name}: inputs without a label`);
+        assert.deepEqual(await violations(page), [], `${name}: axe-core`);
         const faint = await page.evaluate(faintTexts);
         assert.deepEqual(faint, [], `${name}: too little contrast (WCAG 2.2, 1.4.3)`);
         return page.innerText("body");
+    }
+
+    async function submit(page, password) {
+        await page.fill("#username", account.name);
+        await page.fill("#password", password);
+        await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
     }
 
     await t.test("linking by hand: log in, allow, back at SmartThings", async () => {
@@ -145,6 +162,78 @@ test("pages", { skip: executablePath ? false : "no chromium on this machine" }, 
         const arrived = new URL(page.url());
         assert.equal(arrived.searchParams.get("error"), "access_denied");
         assert.equal(arrived.searchParams.get("state"), "back");
+        await page.context().close();
+    });
+
+    // Every page there is, in a phone's size, in both looks: the flows above show them in passing, these are the rest.
+    for (const colorScheme of ["light", "dark"]) {
+        await t.test(`all pages, ${colorScheme}`, async () => {
+            const page = await open({ colorScheme });
+            const shown = (name) => look(page, `${name}-${colorScheme}`);
+            await page.goto(cloud.authorizeUrl("all"));
+            await shown("all-login");
+            await submit(page, "wrong");
+            assert.match(await shown("all-login-wrong"), /Wrong account or password/);
+            await submit(page, account.password);
+            assert.match(await shown("all-consent"), /Allow SmartThings\?/);
+            await page.goto(cloud.authorizeUrl().replace("client_id=smartthings", "client_id=somebody"));
+            assert.match(await shown("all-refused-client"), /no such client/);
+            await page.goto(cloud.authorizeUrl().replace(/redirect_uri=[^&]*/, "redirect_uri=https://evil.example/"));
+            assert.match(await shown("all-refused-redirect"), /evil\.example/);
+            await page.goto(cloud.authorizeUrl().replace(/redirect_uri=[^&]*&/, ""));
+            assert.match(await shown("all-no-redirect"), /redirect_uri is missing/);
+            await page.goto(cloud.authorizeUrl("expired"));
+            await page.context().clearCookies();
+            await submit(page, account.password);
+            assert.match(await shown("all-expired"), /did not send the page's cookie/);
+            await page.context().close();
+            const local = await open({ colorScheme, httpCredentials: { username: account.name, password: account.password } });
+            await local.goto(bridge.localUrl);
+            assert.match(await look(local, `all-local-${colorScheme}`), /SmartThings/);
+            await local.context().close();
+        });
+    }
+
+    await t.test("a session that has expired: the page says so, and starting again works", async () => {
+        const page = await open();
+        await page.goto(cloud.authorizeUrl("old"));
+        const [cookie] = await page.context().cookies();
+        assert.equal(cookie.httpOnly, true);
+        assert.equal(cookie.sameSite, "Lax");
+        await page.context().clearCookies(); // its ten minutes are over
+        await submit(page, account.password);
+        assert.match(await look(page, "expired"), /start again/);
+        assert.equal(new URL(page.url()).origin, bridge.publicUrl);
+        await page.goto(cloud.authorizeUrl("new"));
+        await submit(page, account.password);
+        await page.locator("button", { hasText: "Allow" }).first().click();
+        await page.waitForURL(/\/linked/);
+        assert.equal(new URL(page.url()).searchParams.get("state"), "new");
+        await page.context().close();
+    });
+
+    await t.test("a double press of Allow makes one link", async () => {
+        const before = (await bridge.links()).length;
+        const page = await open();
+        await page.goto(cloud.authorizeUrl("twice"));
+        await submit(page, account.password);
+        await page.locator("button", { hasText: /^Allow/ }).dblclick();
+        await page.waitForURL(/\/linked/);
+        assert.equal((await bridge.links()).length, before + 1);
+        await page.context().close();
+    });
+
+    await t.test("whoever guesses is told how long to wait", async () => {
+        const page = await open();
+        await page.goto(cloud.authorizeUrl("guess"));
+        let said = "";
+        for (let i = 0; i < 12 && !/Please wait/.test(said); i++) {
+            await page.fill("#username", "guessed");
+            await page.fill("#password", `wrong ${i}`);
+            await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+            said = await page.innerText("body");
+        }
+        assert.match(await look(page, "login-wait"), /Please wait \d+ seconds?, then try again/);
         await page.context().close();
     });
 
