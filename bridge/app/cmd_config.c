@@ -35,7 +35,7 @@ int command_check_config(const struct command *self, int argc, char **argv)
     return exit_code;
 }
 
-static bool daemon_runs(const char *socket)
+bool command_daemon_runs(const char *socket)
 {
     struct json *answer = NULL;
     int exit_code = control_try(socket, "/control/status", NULL, &answer);
@@ -113,7 +113,7 @@ int command_store(const struct command *self, int argc, char **argv)
         return command_usage(self, "what shall be done? The one thing is \"reset\"");
     }
     exit_code = command_config_beside(path, &config);
-    if (exit_code == EXIT_FINE && daemon_runs(config->local.socket)) {
+    if (exit_code == EXIT_FINE && command_daemon_runs(config->local.socket)) {
         fprintf(stderr, "lightbridge store: the daemon is running; stop it first (systemctl stop lightbridge)\n");
         exit_code = EXIT_NO;
     }

@@ -64,6 +64,16 @@ const struct command commands[] = {
      "a link are listed below the links, as a1, a2, ...\n",
      command_links},
     {"unlink", "ID", "ends an account link (SmartThings then asks to link again)", "", "", command_unlink},
+    {"backup", "FILE", "one encrypted file that brings the links back, also on a new machine", "",
+     "The passphrase is asked for on the terminal, or taken as one line of standard input. The file\n"
+     "holds the key, the store, the configuration and the files with secrets that it names.\n"
+     "The daemon may go on running. A file that is there already is never overwritten.\n",
+     command_backup},
+    {"restore", "FILE [--replace]", "makes this the installation that a backup was taken of",
+     "  --replace       also where there are accounts or links, or other secrets: they are set aside\n",
+     "The daemon must not be running. A configuration that is here stays; without one the\n"
+     "backup's is put in its place. Nothing changes unless the whole backup can be read.\n",
+     command_restore},
     {"store", "reset [--yes]", "gives up the store: all links and accounts go; the old file is kept aside",
      "  --yes           does not ask\n", "The daemon must not be running. Lights keep their ids.\n", command_store},
 };
@@ -187,25 +197,42 @@ static bool ask_quietly(const char *prompt, const struct termios *before, char *
     return got;
 }
 
-int command_password(const struct command *self, struct str *ret_password)
+static int take_secret(const struct command *self, const char *what, bool twice, struct str *ret_secret)
 {
     struct termios before;
     char line[2048] = "";
     char again[2048] = "";
-    const char *wrong = NULL;
+    struct str prompt = STR_INIT;
+    struct str wrong = STR_INIT;
+    str_printf(&prompt, "%c%s", what[0] - 'a' + 'A', what + 1);
     if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &before) != 0) {
-        wrong = read_line(line, sizeof line) ? NULL : "no password was given: it is one line of standard input";
-    } else if (!ask_quietly("Password", &before, line, sizeof line)) {
-        wrong = "no password was given";
-    } else if (!ask_quietly("Once more", &before, again, sizeof again) || strcmp(line, again) != 0) {
-        wrong = "the two are not the same";
+        if (!read_line(line, sizeof line)) {
+            str_printf(&wrong, "no %s was given: it is one line of standard input", what);
+        }
+    } else if (!ask_quietly(str_z(&prompt), &before, line, sizeof line)) {
+        str_printf(&wrong, "no %s was given", what);
+    } else if (twice && (!ask_quietly("Once more", &before, again, sizeof again) || strcmp(line, again) != 0)) {
+        str_add_z(&wrong, "the two are not the same");
     }
-    if (wrong) {
-        fprintf(stderr, "lightbridge %s: %s\n", self->name, wrong);
+    int result = wrong.len > 0 ? ERR_INVALID : 0;
+    if (result != 0) {
+        fprintf(stderr, "lightbridge %s: %s\n", self->name, str_z(&wrong));
     } else {
-        str_add_z(ret_password, line);
+        str_add_z(ret_secret, line);
     }
     explicit_bzero(line, sizeof line);
     explicit_bzero(again, sizeof again);
-    return wrong ? ERR_INVALID : 0;
+    str_done(&prompt);
+    str_done(&wrong);
+    return result;
+}
+
+int command_password(const struct command *self, struct str *ret_password)
+{
+    return take_secret(self, "password", true, ret_password);
+}
+
+int command_passphrase(const struct command *self, bool twice, struct str *ret_passphrase)
+{
+    return take_secret(self, "passphrase", twice, ret_passphrase);
 }

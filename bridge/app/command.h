@@ -2,6 +2,7 @@
 #ifndef APP_COMMAND_H
 #define APP_COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "app/config.h"
@@ -43,6 +44,11 @@ int command_config_beside(const char *path, struct config **ret_config); /* for 
    reason on standard error: nothing was given, or two different ones. */
 int command_password(const struct command *self, struct str *ret_password);
 
+/* Likewise a passphrase; `twice` where it makes something rather than opens it. */
+int command_passphrase(const struct command *self, bool twice, struct str *ret_passphrase);
+/* Does a daemon answer on this socket? */
+bool command_daemon_runs(const char *socket);
+
 int command_run(const struct command *self, int argc, char **argv);
 int command_check_config(const struct command *self, int argc, char **argv);
 int command_account(const struct command *self, int argc, char **argv);
@@ -51,6 +57,8 @@ int command_lights(const struct command *self, int argc, char **argv);
 int command_light(const struct command *self, int argc, char **argv);
 int command_links(const struct command *self, int argc, char **argv);
 int command_unlink(const struct command *self, int argc, char **argv);
+int command_backup(const struct command *self, int argc, char **argv);
+int command_restore(const struct command *self, int argc, char **argv);
 int command_store(const struct command *self, int argc, char **argv);
 
 #endif

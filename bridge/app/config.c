@@ -113,6 +113,11 @@ int config_parse(const char *text, size_t len, const char *path, struct config *
     return parse(text, len, path, true, ret_config, why);
 }
 
+int config_parse_alone(const char *text, size_t len, const char *path, struct config **ret_config, struct str *why)
+{
+    return parse(text, len, path, false, ret_config, why);
+}
+
 static int load(const char *path, bool files, struct config **ret_config, struct str *why)
 {
     struct str text = STR_INIT;

@@ -83,6 +83,8 @@ int config_load(const char *path, struct config **ret_config, struct str *why);
 int config_load_beside(const char *path, struct config **ret_config, struct str *why);
 /* config_load for a text that is in memory; `path` is for messages, and what relative paths are relative to. */
 int config_parse(const char *text, size_t len, const char *path, struct config **ret_config, struct str *why);
+/* As config_parse, but the files that it names need not be there: for restore, which brings them. */
+int config_parse_alone(const char *text, size_t len, const char *path, struct config **ret_config, struct str *why);
 void config_free(struct config *config);
 
 /* Path of a secret named by a *_file key: systemd's $CREDENTIALS_DIRECTORY/<last part of it> wins where it exists. The

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/place.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -63,14 +64,14 @@ void installation_release(int claim)
 }
 
 /* The key is 32 bytes as base64url text, so that it can be copied by hand in an emergency. */
-static int read_key(const char *path, uint8_t key[SECRETS_KEY_SIZE], struct str *why)
+int installation_read_key(const char *path, uint8_t ret_key[SECRETS_KEY_SIZE], struct str *why)
 {
     struct str text = STR_INIT;
     size_t len = 0;
     char *real = config_secret_path(path);
     int err = file_read_secret(real, &text, why);
     if (err == 0) {
-        err = secrets_base64url_decode(str_z(&text), text.len, key, SECRETS_KEY_SIZE, &len);
+        err = secrets_base64url_decode(str_z(&text), text.len, ret_key, SECRETS_KEY_SIZE, &len);
         if (err != 0 || len != SECRETS_KEY_SIZE) {
             str_printf(why, "%s: is no key of lightbridge (43 characters of base64url)", real);
             err = ERR_INVALID;
@@ -141,10 +142,11 @@ static void lose_key(struct installation *in, const char *path, const char *what
 {
     in->has_key = false;
     secrets_wipe(in->key, sizeof in->key);
-    str_printf(&in->trouble,
-               "%s: %s; links stay as they are but cannot be served: put the key back from a backup, or give the links "
-               "up: %s`lightbridge store reset`",
-               path, what, present(path) ? "remove the file, then " : "");
+    str_printf(
+        &in->trouble,
+        "%s: %s; links stay as they are but cannot be served: bring back a backup with `lightbridge restore FILE "
+        "--replace`, or give the links up: %s`lightbridge store reset`",
+        path, what, present(path) ? "remove the file, then " : "");
 }
 
 /* Do key and store belong together? */
@@ -168,10 +170,14 @@ int installation_open(struct loop *loop, const struct config_store *config, stru
 {
     struct str unused = STR_INIT;
     *in = (struct installation){0};
+    int err = place_finish(config->path, why); /* before anything is looked at */
+    if (err != 0) {
+        return err;
+    }
     char *key_path = config_secret_path(config->key_file);
     bool key_there = present(key_path);
     bool first = !key_there && !present(config->path);
-    int err = first ? installation_make_directory(config->path, 0700, why) : 0;
+    err = first ? installation_make_directory(config->path, 0700, why) : 0;
     if (err == 0 && first) {
         err = installation_make_directory(config->key_file, 0700, why);
     }
@@ -182,7 +188,7 @@ int installation_open(struct loop *loop, const struct config_store *config, stru
         }
     }
     if (err == 0 && key_there) {
-        in->has_key = read_key(config->key_file, in->key, &unused) == 0;
+        in->has_key = installation_read_key(config->key_file, in->key, &unused) == 0;
         if (!in->has_key) {
             lose_key(in, str_z(&unused), "the key cannot be read");
         }

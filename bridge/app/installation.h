@@ -34,6 +34,9 @@ void installation_close(struct installation *in);
 int installation_claim(const char *store_path, bool alone, int *ret_claim, struct str *why);
 void installation_release(int claim);
 
+/* The key in a key file (config.store.key_file). Its errors with a sentence. */
+int installation_read_key(const char *path, uint8_t ret_key[SECRETS_KEY_SIZE], struct str *why);
+
 /* Makes the directory in which `path` lies, if it is the last one missing: packages bring theirs, a newcomer who runs
    from a build tree gets them made. ERR_IO with a sentence. */
 int installation_make_directory(const char *path, unsigned mode, struct str *why);

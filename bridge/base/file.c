@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +114,7 @@ static int write_all(int fd, const char *bytes, size_t len)
     return 0;
 }
 
-static int sync_directory(const char *path)
+int file_sync_directory(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char *directory = slash ? mem_text_n(path, slash == path ? 1 : (size_t)(slash - path)) : mem_text(".");
@@ -126,62 +127,111 @@ static int sync_directory(const char *path)
     return result;
 }
 
-/* The bytes in a file beside `path`, on the disk; the caller frees *ret_beside and moves or unlinks it. */
-static int write_beside(const char *path, const void *bytes, size_t len, unsigned mode, char **ret_beside)
+int file_writer_open(struct file_writer *writer, const char *path, unsigned mode)
 {
     struct str beside = STR_INIT;
     str_printf(&beside, "%s.XXXXXX", path);
-    int result = 0;
-    int fd = mkostemp(beside.data, O_CLOEXEC);
-    if (fd < 0) {
-        result = from_errno(errno);
-        str_done(&beside);
-        return result;
+    *writer = (struct file_writer){.fd = mkostemp(beside.data, O_CLOEXEC)};
+    int result = writer->fd < 0 ? from_errno(errno) : 0;
+    if (result == 0) {
+        writer->path = mem_text(path);
+        writer->beside = str_take(&beside);
+        result = fchmod(writer->fd, (mode_t)mode) == 0 ? 0 : from_errno(errno);
     }
-    result = write_all(fd, bytes, len);
-    if (result == 0 && (fchmod(fd, (mode_t)mode) != 0 || fsync(fd) != 0)) {
-        result = from_errno(errno);
-    }
-    if (close(fd) != 0 && result == 0) {
+    str_done(&beside);
+    return result;
+}
+
+int file_writer_add(struct file_writer *writer, const void *bytes, size_t len)
+{
+    return write_all(writer->fd, bytes, len);
+}
+
+int file_writer_rewrite(struct file_writer *writer, const void *bytes, size_t len)
+{
+    return lseek(writer->fd, 0, SEEK_SET) == 0 ? write_all(writer->fd, bytes, len) : ERR_IO;
+}
+
+static int writer_sync(struct file_writer *writer)
+{
+    int result = fsync(writer->fd) == 0 ? 0 : from_errno(errno);
+    if (close(writer->fd) != 0 && result == 0) {
         result = ERR_IO;
     }
+    writer->fd = -1;
+    return result;
+}
+
+int file_writer_create(struct file_writer *writer)
+{
+    int result = writer_sync(writer);
     if (result != 0) {
-        unlink(beside.data);
-        str_done(&beside);
         return result;
     }
-    *ret_beside = str_take(&beside);
-    return 0;
+    if (renameat2(AT_FDCWD, writer->beside, AT_FDCWD, writer->path, RENAME_NOREPLACE) != 0) {
+        result = from_errno(errno);
+        if (errno == EINVAL) { /* a file system without RENAME_NOREPLACE */
+            result = access(writer->path, F_OK) == 0             ? ERR_EXISTS
+                     : rename(writer->beside, writer->path) == 0 ? 0
+                                                                 : from_errno(errno);
+        }
+    }
+    if (result == 0) {
+        free(writer->beside);
+        writer->beside = NULL;
+        result = file_sync_directory(writer->path);
+    }
+    return result;
+}
+
+void file_writer_drop(struct file_writer *writer)
+{
+    if (writer->fd >= 0) {
+        close(writer->fd);
+    }
+    if (writer->beside) {
+        unlink(writer->beside);
+    }
+    free(writer->beside);
+    free(writer->path);
+    *writer = (struct file_writer){.fd = -1};
+}
+
+/* The bytes in a file beside `path`, on the disk; the caller moves or links it, then drops the writer. */
+static int write_beside(struct file_writer *writer, const char *path, const void *bytes, size_t len, unsigned mode)
+{
+    int result = file_writer_open(writer, path, mode);
+    if (result == 0) {
+        result = file_writer_add(writer, bytes, len);
+    }
+    return result == 0 ? writer_sync(writer) : result;
 }
 
 int file_write(const char *path, const void *bytes, size_t len, unsigned mode)
 {
-    char *beside = NULL;
-    int result = write_beside(path, bytes, len, mode, &beside);
-    if (result != 0) {
-        return result;
-    }
-    if (rename(beside, path) != 0) {
+    struct file_writer writer;
+    int result = write_beside(&writer, path, bytes, len, mode);
+    if (result == 0 && rename(writer.beside, path) != 0) {
         result = from_errno(errno);
-        unlink(beside);
+    } else if (result == 0) {
+        free(writer.beside);
+        writer.beside = NULL;
+        result = file_sync_directory(path);
     }
-    free(beside);
-    return result != 0 ? result : sync_directory(path);
+    file_writer_drop(&writer);
+    return result;
 }
 
 int file_create(const char *path, const void *bytes, size_t len, unsigned mode)
 {
-    char *beside = NULL;
-    int result = write_beside(path, bytes, len, mode, &beside);
-    if (result != 0) {
-        return result;
-    }
-    if (link(beside, path) != 0) {
+    struct file_writer writer;
+    int result = write_beside(&writer, path, bytes, len, mode);
+    if (result == 0 && link(writer.beside, path) != 0) {
         result = from_errno(errno);
     }
-    unlink(beside);
-    free(beside);
-    return result != 0 ? result : sync_directory(path);
+    bool made = result == 0;
+    file_writer_drop(&writer);
+    return made ? file_sync_directory(path) : result;
 }
 
 char *file_resolve(const char *base_file, const char *path)

@@ -186,7 +186,7 @@ static int set_up(struct engine *engine, sqlite3 *db, int64_t version)
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof pragmas / sizeof *pragmas; i++) {
         rc = pragmas[i] ? sqlite3_exec(db, pragmas[i], NULL, NULL, NULL) : SQLITE_OK;
     }
-    return rc == SQLITE_OK ? schema_migrate(db, (int)version) : rc;
+    return rc == SQLITE_OK ? schema_migrate(db, (int)version, store_schema_version()) : rc;
 }
 
 /* ---- the ways to open ---- */

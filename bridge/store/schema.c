@@ -86,10 +86,10 @@ static int migrate_one(sqlite3 *db, int version)
     return rc;
 }
 
-int schema_migrate(sqlite3 *db, int from)
+int schema_migrate(sqlite3 *db, int from, int to)
 {
     int rc = SQLITE_OK;
-    for (int version = from + 1; rc == SQLITE_OK && version <= store_schema_version(); version++) {
+    for (int version = from + 1; rc == SQLITE_OK && version <= to; version++) {
         rc = migrate_one(db, version);
     }
     return rc;
