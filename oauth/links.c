@@ -176,6 +176,7 @@ void oauth_link_info(const struct oauth_link *link, struct oauth_link_info *ret_
         .refreshed_ms = link->at.refreshed_ms,
         .ended_ms = link->at.ended_ms,
         .end_reason = link->end_reason,
+        .elsewhere_ms = link->elsewhere_ms,
     };
     for (size_t i = 0; i < OAUTH_LINK_ID_SIZE; i++) {
         snprintf(info.id + 2 * i, 3, "%02x", link->id[i]);

@@ -200,6 +200,9 @@ struct oauth_link_info {
     const char *account, *client_id, *client_name, *redirect_uri, *scope;
     int64_t created_ms, redeemed_ms, used_ms, refreshed_ms, ended_ms; /* 0: not yet */
     const char *end_reason;
+    /* When a token was last seen that another machine had issued meanwhile (two live on one backup), since this program
+       started; 0: never. */
+    int64_t elsewhere_ms;
 };
 void oauth_link_info(const struct oauth_link *link, struct oauth_link_info *ret_info);
 struct oauth_link *oauth_link_find(struct oauth *oauth, const char *hex_id);       /* ended ones too; NULL */

@@ -48,6 +48,7 @@ struct oauth_link {
     struct trace *trace;    /* how it came to be and how it fares; NULL: forgotten */
     bool marking;           /* a write of seen_ms is on its way */
     uint64_t mark_after_ms; /* loop_now before which seen_ms is not written again */
+    int64_t elsewhere_ms;   /* wall clock: when a token was last seen that another machine issued; 0: never */
 };
 
 /* A write on its way to the store. It outlives an oauth that is freed, but tells nobody then. */

@@ -108,3 +108,14 @@ bool rules_forward(struct rules_link *link, uint32_t generation, int64_t issued_
     }
     return true;
 }
+
+bool rules_elsewhere(const struct rules_link *link, const struct rules_clock *clock, uint32_t generation,
+                     int64_t issued_ms, int64_t started_ms, int64_t now_ms)
+{
+    int64_t newest_ms = link->refreshed_ms ? link->refreshed_ms : link->redeemed_ms;
+    if (generation < link->generation || (generation == link->generation && issued_ms == newest_ms)) {
+        return false; /* ours, or too old to say */
+    }
+    return issued_ms <= now_ms &&
+           rules_age(clock, issued_ms, now_ms) + RULES_APART_MS < rules_age(clock, started_ms, now_ms);
+}

@@ -12,6 +12,7 @@
 
 #define RULES_JUMP_MS 60000   /* a step of the wall clock larger than this against the monotonic one is a jump */
 #define RULES_MAX_JUMPS 8     /* remembered; the oldest is forgotten */
+#define RULES_APART_MS 1000   /* two machines' clocks may differ by this much without a false alarm */
 #define RULES_REPEAT_MS 60000 /* a refresh asked again within this is the same request: its answer was lost */
 #define RULES_MARK_MS 3600000 /* 'last used' is written at most this often */
 
@@ -66,5 +67,11 @@ int rules_expires_in(const struct rules_clock *clock, int64_t issued_ms, int64_t
 /* An authentic access token has a newer generation than we know, or we think that the code was never redeemed:
    a backup was restored. Moves the link forward; true if something changed. */
 bool rules_forward(struct rules_link *link, uint32_t generation, int64_t issued_ms);
+
+/* An authentic access token that this program never issued, though it was running when the token was: another machine
+   lives on a backup of this one, or this one on a backup of it. Ask before rules_forward. False where it cannot be
+   told: what was issued before the start may be of this installation's past. started_ms: when this program started. */
+bool rules_elsewhere(const struct rules_link *link, const struct rules_clock *clock, uint32_t generation,
+                     int64_t issued_ms, int64_t started_ms, int64_t now_ms);
 
 #endif

@@ -25,6 +25,22 @@ static void mark_written(struct job *job, int result)
     }
 }
 
+/* Once an hour in the log; `lightbridge links` has it as long as this program runs. */
+static void note_elsewhere(struct oauth *oauth, struct oauth_link *link, const struct token *token, int64_t now_ms)
+{
+    if (!rules_elsewhere(&link->at, &oauth->clock, token->generation, token->issued_ms, oauth->traces.since_ms,
+                         now_ms)) {
+        return;
+    }
+    if (!link->elsewhere_ms || now_ms < link->elsewhere_ms || now_ms - link->elsewhere_ms > RULES_MARK_MS) {
+        struct oauth_link_info info;
+        oauth_link_info(link, &info);
+        log_warn("oauth", "link %s: another machine issues tokens for it too: two live on one backup; stop one of them",
+                 info.id);
+        link->elsewhere_ms = now_ms;
+    }
+}
+
 /* Memory is ahead of the store here, on purpose: it can only make us stricter with the code (a replay ends the link),
    nobody is told anything by it, and an answer of the webhook waits for no disk. */
 static void mark(struct oauth *oauth, struct oauth_link *link, const struct token *token, int64_t now_ms)
@@ -61,7 +77,7 @@ int oauth_verify(struct oauth *oauth, const char *text, int64_t now_ms, struct o
     if (result != 0) {
         return result;
     }
-    oauth_now(oauth);
+    note_elsewhere(oauth, link, &token, oauth_now(oauth));
     mark(oauth, link, &token, now_ms);
     result = rules_access(&oauth->clock, token.issued_ms, now_ms);
     if (result == 0 || result == ERR_EXPIRED) {

@@ -70,7 +70,7 @@ static const char *trouble(void *user)
         return said;
     }
     return "accounts or links are damaged in the store and were left untouched: bring back a backup with 'lightbridge "
-           "restore', or give them up with 'lightbridge store reset'";
+           "restore FILE', or give them up with 'lightbridge store reset'";
 }
 
 /* What strangers may know of it: no file of this machine, no command of its owner. */

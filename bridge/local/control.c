@@ -244,6 +244,7 @@ static void put_link(struct json_out *j, const struct local *local, const struct
     json_member_int(j, "ended_at", i.ended_ms);
     json_member_text(j, "end_reason", i.end_reason ? i.end_reason : "");
     json_member_bool(j, "alive", oauth_link_alive(link));
+    json_member_int(j, "issued_elsewhere_at", i.elsewhere_ms);
     put_callback(j, local, link);
     const struct trace *trace = oauth_trace_of(link);
     traces_put_health(j, &i, trace);

@@ -57,10 +57,11 @@ int engine_failed(struct engine *engine, sqlite3 *db, int rc)
         engine->health = health;
         str_clear(&engine->trouble);
         if (health == STORE_CORRUPT) {
-            str_printf(&engine->trouble,
-                       "%s is damaged (%s) and was left untouched. Bring back a backup with 'lightbridge restore', or "
-                       "put it aside, and with it all links, by 'lightbridge store reset'.",
-                       engine->path, said);
+            str_printf(
+                &engine->trouble,
+                "%s is damaged (%s) and was left untouched. Bring back a backup with 'lightbridge restore FILE', or "
+                "put it aside, and with it all links, by 'lightbridge store reset'.",
+                engine->path, said);
         } else {
             str_printf(&engine->trouble,
                        "%s cannot be written (%s). Free some space or make it writable; no restart is needed.",

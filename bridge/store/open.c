@@ -46,19 +46,21 @@ static void set_health(struct engine *engine, enum store_health health)
 static void set_missing(struct engine *engine, const char *how)
 {
     set_health(engine, STORE_MISSING);
-    str_printf(&engine->trouble,
-               "%s %s, although this installation has had one. Bring it back, or a backup by 'lightbridge restore'; "
-               "or begin anew, without the links, by 'lightbridge store reset'.",
-               engine->path, how);
+    str_printf(
+        &engine->trouble,
+        "%s %s, although this installation has had one. Bring it back, or a backup by 'lightbridge restore FILE'; "
+        "or begin anew, without the links, by 'lightbridge store reset'.",
+        engine->path, how);
 }
 
 static void set_damaged(struct engine *engine, const char *how)
 {
     set_health(engine, STORE_CORRUPT);
-    str_printf(&engine->trouble,
-               "%s is damaged (%s) and was left untouched. Bring back a backup with 'lightbridge restore', or put it "
-               "aside, and with it all links, by 'lightbridge store reset'.",
-               engine->path, how);
+    str_printf(
+        &engine->trouble,
+        "%s is damaged (%s) and was left untouched. Bring back a backup with 'lightbridge restore FILE', or put it "
+        "aside, and with it all links, by 'lightbridge store reset'.",
+        engine->path, how);
 }
 
 static void set_unread(struct engine *engine, const char *why)

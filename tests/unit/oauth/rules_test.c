@@ -151,6 +151,40 @@ static void test_forward(void **state)
     assert_false(rules_forward(&zero, 1, 0));
 }
 
+/* NOW is when it is asked; the program started a day before. */
+static void test_elsewhere(void **state)
+{
+    (void)state;
+    const int64_t hour = 3600000, started = NOW - 24 * hour;
+    const struct rules_link link = {
+        .created_ms = NOW - YEAR, .redeemed_ms = NOW - YEAR, .refreshed_ms = NOW - 5 * hour, .generation = 7};
+    const struct rules_link unredeemed = {.created_ms = NOW - 2 * hour};
+    struct rules_clock clock = {0};
+    static const struct {
+        uint32_t generation;
+        int64_t issued_ms; /* before NOW */
+        bool elsewhere;
+    } rows[] = {
+        {7, 5 * 3600000, false},  /* the newest of ours */
+        {6, 2 * 3600000, false},  /* older: nobody knows */
+        {8, 2 * 3600000, true},   /* ahead, and issued while we ran */
+        {7, 2 * 3600000, true},   /* our generation, but not what we issued */
+        {8, 25 * 3600000, false}, /* ahead, from before the start: our own past, or the backup's */
+        {7, 25 * 3600000, false}, {8, 24 * 3600000 - 500, false}, /* the clocks of two machines are not one */
+        {8, -3600000, false},                                     /* from the future: a clock is wrong */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(rules_elsewhere(&link, &clock, rows[i].generation, NOW - rows[i].issued_ms, started, NOW),
+                         rows[i].elsewhere);
+    }
+    assert_true(rules_elsewhere(&unredeemed, &clock, 1, NOW - hour, started, NOW));
+    /* started in 1970, the time was found an hour ago: what was issued two hours ago is from before */
+    rules_clock_see(&clock, 0, 0);
+    rules_clock_see(&clock, NOW - hour, 1000);
+    assert_false(rules_elsewhere(&link, &clock, 8, NOW - 2 * hour, 0, NOW));
+    assert_true(rules_elsewhere(&link, &clock, 8, NOW - hour / 2, 0, NOW));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,7 +192,7 @@ int main(void)
         cmocka_unit_test(test_small_steps),       cmocka_unit_test(test_forth_and_back),
         cmocka_unit_test(test_many_jumps),        cmocka_unit_test(test_redeem),
         cmocka_unit_test(test_refresh_again),     cmocka_unit_test(test_expires_in),
-        cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_forward),           cmocka_unit_test(test_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
