@@ -66,11 +66,11 @@ static void print_line(const struct json *link)
         printf("\n");
     }
     if (time_of(link, "issued_elsewhere_at") != 0) {
-        printf("    ! two machines: ");
+        printf("    ! two machines:");
         print_paragraph(
             "another machine issues tokens for this link while this one does: both live on one backup. Stop one "
             "of them, or SmartThings hears now the one and now the other.",
-            20, 6);
+            19, 6);
     }
     story_finding(json_get(link, "trace"));
 }

@@ -37,12 +37,21 @@ int installation_make_directory(const char *path, unsigned mode, struct str *why
     return result;
 }
 
+/* While we waited, a restore may have put another file in its place. */
+static bool is_file(int fd, const char *path)
+{
+    struct stat ours, there;
+    return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+           ours.st_ino == there.st_ino;
+}
+
 int installation_claim(const char *store_path, bool alone, int *ret_claim, struct str *why)
 {
-    int fd = open(store_path, O_RDONLY | O_CLOEXEC);
     *ret_claim = -1;
+    int err = place_finish(store_path, why); /* before anything is looked at */
+    int fd = err == 0 ? open(store_path, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0) {
-        return 0; /* nothing to share; whoever opens the store says what is wrong with it */
+        return err; /* nothing to share; whoever opens the store says what is wrong with it */
     }
     for (int tries = alone ? 40 : 0; flock(fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0 && errno == EWOULDBLOCK;) {
         if (tries-- == 0) {
@@ -51,6 +60,10 @@ int installation_claim(const char *store_path, bool alone, int *ret_claim, struc
             return ERR_BUSY;
         }
         (void)nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+    if (!is_file(fd, store_path)) {
+        close(fd);
+        return installation_claim(store_path, alone, ret_claim, why);
     }
     *ret_claim = fd;
     return 0;
@@ -170,14 +183,10 @@ int installation_open(struct loop *loop, const struct config_store *config, stru
 {
     struct str unused = STR_INIT;
     *in = (struct installation){0};
-    int err = place_finish(config->path, why); /* before anything is looked at */
-    if (err != 0) {
-        return err;
-    }
     char *key_path = config_secret_path(config->key_file);
     bool key_there = present(key_path);
     bool first = !key_there && !present(config->path);
-    err = first ? installation_make_directory(config->path, 0700, why) : 0;
+    int err = first ? installation_make_directory(config->path, 0700, why) : 0;
     if (err == 0 && first) {
         err = installation_make_directory(config->key_file, 0700, why);
     }

@@ -30,7 +30,7 @@ void installation_close(struct installation *in);
    answers from memory, and waits two seconds for commands to end; or beside others of its kind, as commands do that
    change the store while no daemon runs. ERR_BUSY with a sentence. *ret_claim is -1 where there is no file yet: claim
    it again when it was made. Before the store is opened, released after it was closed: SQLite's own locks are the
-   file's too. */
+   file's too. A restore that was interrupted is brought to its end first. */
 int installation_claim(const char *store_path, bool alone, int *ret_claim, struct str *why);
 void installation_release(int claim);
 

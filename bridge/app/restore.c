@@ -33,7 +33,7 @@ struct restore {
     struct archive_reader archive;
     struct place *place;
     struct store_fill *fill;
-    int store_version, hold;
+    int store_version, claim;
     int64_t made_ms;
     char program[32];
     int64_t accounts, links, lights;
@@ -71,19 +71,12 @@ static int refuse_living(struct restore *r)
 
 static int refuse_busy(struct restore *r)
 {
-    int result = command_daemon_runs(r->config->local.socket) ? ERR_BUSY : 0;
-    if (result == 0) {
-        result = store_hold(r->config->store.path, &r->hold);
-    }
-    if (result == ERR_BUSY) {
+    if (command_daemon_runs(r->config->local.socket)) {
         str_printf(r->why, "the daemon is running on %s; stop it first (systemctl stop lightbridge)",
                    r->config->store.path);
-    } else if (result == ERR_NOT_FOUND) {
-        result = 0;
-    } else if (result != 0) {
-        str_printf(r->why, "%s: %s", r->config->store.path, err_text(result));
+        return ERR_BUSY;
     }
-    return result;
+    return installation_claim(r->config->store.path, true, &r->claim, r->why);
 }
 
 /* Once it is known where everything goes. */
@@ -247,7 +240,7 @@ struct restore *restore_new(const char *config_path, bool replace, struct str *w
     r->config_path = config_path;
     r->replace = replace;
     r->why = why;
-    r->hold = -1;
+    r->claim = -1;
     r->visitor = (struct archive_visitor){r, take_about, take_file, take_row};
     r->archive.visitor = &r->visitor;
     return r;
@@ -258,9 +251,7 @@ void restore_free(struct restore *r)
     store_fill_free(r->fill);
     place_free(r->place);
     archive_reader_done(&r->archive);
-    if (r->hold >= 0) {
-        (void)close(r->hold);
-    }
+    installation_release(r->claim);
     str_done(&r->aside);
     config_free(r->config);
     free(r);

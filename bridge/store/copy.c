@@ -430,28 +430,3 @@ void store_fill_free(struct store_fill *fill)
     free(fill->path);
     free(fill);
 }
-
-/* ---- whose is it ---- */
-
-/* SQLite's lock bytes (its file format, section 2.3.2 of "File Locking And Concurrency"): whoever has a database open
-   in WAL mode holds a read lock on some of them. */
-#define LOCK_BYTES 0x40000000
-#define LOCK_LEN 512
-
-int store_hold(const char *path, int *ret_fd)
-{
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = LOCK_BYTES, .l_len = LOCK_LEN};
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND
-               : errno == EACCES || errno == EPERM ? ERR_DENIED
-                                                   : ERR_IO;
-    }
-    if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
-        int result = errno == EAGAIN || errno == EACCES ? ERR_BUSY : ERR_IO;
-        (void)close(fd);
-        return result;
-    }
-    *ret_fd = fd;
-    return 0;
-}

@@ -48,10 +48,4 @@ int store_fill_end(struct store_fill *fill, struct str *why);
 /* A store that did not come to its end is removed. */
 void store_fill_free(struct store_fill *fill);
 
-/* ---- whose is it ---- */
-
-/* Keeps every other program from opening the store for as long as *ret_fd is open; does not look inside. ERR_BUSY: one
-   has it open; ERR_NOT_FOUND. Nothing of this process may have it open, or open it meanwhile. */
-int store_hold(const char *path, int *ret_fd);
-
 #endif

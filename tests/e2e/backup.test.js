@@ -227,7 +227,7 @@ test("what lives is not replaced unless told, and then set aside", { timeout: 12
     writeFileSync(elsewhere, readFileSync(place.file, "utf8").replace("control.sock", "other.sock"));
     const beside = spawnSync(place.program, ["restore", file, "--replace", "--config", elsewhere], { input: `${passphrase}\n`, encoding: "utf8" });
     assert.equal(beside.status, 1);
-    assert.match(beside.stderr, /the daemon is running/);
+    assert.match(beside.stderr, /another lightbridge is using this store/);
     await works(cloud);
     await bridge.stop();
     rmSync(elsewhere);

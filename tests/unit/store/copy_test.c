@@ -1,4 +1,4 @@
-/* A store as rows and back: all of it, as of one instant, also of an older version; and whose it is. */
+/* A store as rows and back: all of it, as of one instant, also of an older version. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,14 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 #include <sqlite3.h>
 
 #include "base/err.h"
-#include "loop/loop.h"
 #include "store/copy.h"
 #include "store/schema.h"
 #include "store/store.h"
@@ -251,50 +249,13 @@ static void test_what_is_no_store(void **state)
     str_done(&why);
 }
 
-/* Another process holds a store open as the daemon does. */
-static void test_hold(void **state)
-{
-    (void)state;
-    int fd, ready[2], end[2], status;
-    char byte = 0;
-    assert_int_equal(store_hold(source, &fd), ERR_NOT_FOUND);
-    assert_int_equal(pipe(ready), 0);
-    assert_int_equal(pipe(end), 0);
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        struct loop *loop;
-        struct store *store;
-        if (loop_new(&loop) != 0 || store_open(loop, &(struct store_config){source, false}, &store) != 0) {
-            _exit(1);
-        }
-        (void)!write(ready[1], "r", 1);
-        (void)!read(end[0], &byte, 1);
-        store_close(store);
-        loop_free(loop);
-        _exit(0);
-    }
-    assert_int_equal(read(ready[0], &byte, 1), 1);
-    assert_int_equal(store_hold(source, &fd), ERR_BUSY);
-    assert_int_equal(write(end[1], "e", 1), 1);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
-    assert_int_equal(store_hold(source, &fd), 0);
-    close(fd);
-}
-
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_round_trip),
-        T(test_an_older_version_is_brought_up),
-        T(test_one_instant_beside_a_writer),
-        T(test_given_up_half_way),
-        T(test_rows_that_do_not_fit),
-        T(test_what_is_no_store),
-        T(test_hold),
+        T(test_round_trip),        T(test_an_older_version_is_brought_up), T(test_one_instant_beside_a_writer),
+        T(test_given_up_half_way), T(test_rows_that_do_not_fit),           T(test_what_is_no_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
