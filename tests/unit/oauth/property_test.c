@@ -108,8 +108,7 @@ static void link_anew(struct world *w)
     strcpy(h->code, code.code);
     struct answer pair;
     for (unsigned lost = below(w, 3);; lost--) { /* the answer is lost that often, and it asks again */
-        pair = redeem_for(w->rig, client_of(h), h->code, h->is_public ? APP_CALLBACK : CALLBACK,
-                          h->is_public ? VERIFIER : NULL);
+        pair = redeem_for(w->rig, client_of(h), h->code, APP_CALLBACK, h->is_public ? VERIFIER : NULL);
         DEMAND(w, pair.result == 0, "redeeming: %s\n", err_text(pair.result));
         if (lost == 0) {
             break;
@@ -336,8 +335,7 @@ static void replay(struct world *w)
     if (!h || !h->closed || below(w, 3)) {
         return;
     }
-    struct answer a = redeem_for(w->rig, client_of(h), h->code, h->is_public ? APP_CALLBACK : CALLBACK,
-                                 h->is_public ? VERIFIER : NULL);
+    struct answer a = redeem_for(w->rig, client_of(h), h->code, APP_CALLBACK, h->is_public ? VERIFIER : NULL);
     DEMAND(w, a.result == ERR_ENDED || a.result == ERR_EXPIRED, "a replayed code: %d\n", a.result);
     h->ended = a.result == ERR_ENDED;
 }
