@@ -246,7 +246,7 @@ int command_backup(const struct command *self, int argc, char **argv)
     if (count != 1) {
         return command_usage(self, "into which file? Its name comes behind \"backup\"");
     }
-    exit_code = command_config(config_path, &config);
+    exit_code = command_config_beside(config_path, &config);
     if (exit_code != EXIT_FINE) {
         return exit_code;
     }
