@@ -70,7 +70,7 @@ const struct command commands[] = {
      "The daemon may go on running. A file that is there already is never overwritten.\n",
      command_backup},
     {"restore", "FILE [--replace]", "makes this the installation that a backup was taken of",
-     "  --replace       also where there are accounts or links, or other secrets: they are set aside\n",
+     "  --replace       also where something lives already, which is then set aside\n",
      "The daemon must not be running. A configuration that is here stays; without one the\n"
      "backup's is put in its place. Nothing changes unless the whole backup can be read.\n",
      command_restore},
