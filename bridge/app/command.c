@@ -65,8 +65,8 @@ const struct command commands[] = {
      command_links},
     {"unlink", "ID", "ends an account link (SmartThings then asks to link again)", "", "", command_unlink},
     {"backup", "FILE", "one encrypted file that brings the links back, also on a new machine", "",
-     "The passphrase is asked for on the terminal, or taken as one line of standard input. The file\n"
-     "holds the key, the store, the configuration and the files with secrets that it names.\n"
+     "The passphrase is asked for on the terminal, or taken as one line of standard input.\n"
+     "The file holds the key, the store, the configuration and the secrets that it names.\n"
      "The daemon may go on running. A file that is there already is never overwritten.\n",
      command_backup},
     {"restore", "FILE [--replace]", "makes this the installation that a backup was taken of",
