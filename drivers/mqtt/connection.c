@@ -261,9 +261,19 @@ static void on_check(void *user)
 
 /* ---- coming and going ---- */
 
+/* The broker ended the connection before it said a word. */
+static bool hung_up(const struct connection *c, int rc, int error)
+{
+    bool closed = rc == MOSQ_ERR_CONN_LOST || (rc == MOSQ_ERR_ERRNO && (error == ECONNRESET || error == EPIPE));
+    return closed && !c->attempt->said[0] && c->state == CONNECTING && loop_now(c->loop) - c->since <= CONNECT_MS;
+}
+
 static void explain(struct connection *c, int rc, int error)
 {
     struct attempt *a = c->attempt;
+    if (c->refused == 0 && c->why.len > 0 && hung_up(c, rc, error)) {
+        return; /* whoever closes at once can cut off his own refusal: what was said before holds */
+    }
     str_clear(&c->why);
     if (c->refused == 4 || c->refused == 5) { /* MQTT 3.1.1, 3.2.2.3 */
         str_add_z(&c->why, "the broker refuses us: user name or password is wrong");

@@ -231,13 +231,15 @@ bool z2m_message(struct z2m *z, const char *topic, const char *payload, size_t l
     struct z2m_node *node = z2m_nodes_named(&z->nodes, topic, topic_len);
     if (node) {
         take_state(z, node, payload, len);
-    } else if (topic_len > sizeof tail && strcmp(topic + topic_len - (sizeof tail - 1), tail) == 0) {
+        return true;
+    }
+    if (topic_len > sizeof tail && strcmp(topic + topic_len - (sizeof tail - 1), tail) == 0) {
         node = z2m_nodes_named(&z->nodes, topic, topic_len - (sizeof tail - 1));
         if (node) {
             take_availability(z, node, topic, payload, len);
         }
     }
-    return true;
+    return node != NULL; /* one base topic may lie under another: perhaps it is of that */
 }
 
 /* ---- from the hub ---- */

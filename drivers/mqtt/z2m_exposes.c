@@ -37,8 +37,9 @@ static bool copy_key(char to[Z2M_PROPERTY], const char *text)
 
 bool z2m_good_name(const char *name)
 {
+    static const char reserved[] = "bridge/"; /* Zigbee2MQTT's own topics */
     size_t len = strlen(name);
-    if (len == 0 || len >= Z2M_NAME || !utf8_valid(name, len)) {
+    if (len == 0 || len >= Z2M_NAME || strncmp(name, reserved, sizeof reserved - 1) == 0 || !utf8_valid(name, len)) {
         return false;
     }
     for (size_t i = 0; i < len; i++) {

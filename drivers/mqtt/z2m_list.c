@@ -207,6 +207,7 @@ static void set_name(struct z2m *z, struct z2m_node *node, const char *name)
         z2m_nodes_rename(&z->nodes, node, name);
         unsubscribe_name(z, old);
         subscribe_node(z, node);
+        z2m_question_ask(z, node); /* what it says before the broker has heard that is lost */
         free(old);
     }
 }

@@ -394,6 +394,7 @@ static const struct {
     {ENTRY("", "{\"type\":\"light\"},5,null,[],{\"type\":7,\"features\":{}}"), 0, 0, Z2M_INTERVIEWED},
     {"{\"ieee_address\":\"0x1\",\"friendly_name\":\"L\",\"definition\":null}", 0, 0, Z2M_INTERVIEWED},
     {"{\"ieee_address\":\"0x1\",\"friendly_name\":\"a+b\"}", ERR_INVALID, 0, Z2M_INTERVIEWED},
+    {"{\"ieee_address\":\"0x1\",\"friendly_name\":\"bridge/devices\"}", ERR_INVALID, 0, Z2M_INTERVIEWED},
     {"{\"ieee_address\":\"0x1\",\"friendly_name\":\"\"}", ERR_INVALID, 0, Z2M_INTERVIEWED},
     {"{\"ieee_address\":\"0x1\"}", ERR_INVALID, 0, Z2M_INTERVIEWED},
     {"{\"ieee_address\":\"0x1/#\",\"friendly_name\":\"L\"}", ERR_INVALID, 0, Z2M_INTERVIEWED},
