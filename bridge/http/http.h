@@ -90,6 +90,8 @@ const char *http_cookie(const struct http_exchange *x, const char *name, size_t 
 const char *http_body(const struct http_exchange *x, size_t *ret_len);
 bool http_body_is(const struct http_exchange *x, const char *media_type); /* Content-Type, parameters ignored */
 unsigned http_listener(const struct http_exchange *x);                    /* HTTP_*: who asks */
+/* Has the caller hung up, or been answered in the handler's stead? Then an answer reaches nobody. */
+bool http_caller_gone(const struct http_exchange *x);
 void *http_caller(const struct http_exchange *x); /* whose token it is; NULL on routes that want none */
 bool http_is_tls(const struct http_exchange *x);
 /* Where it came from, for delays: the socket's peer, or behind a trusted proxy the client it names; NULL where that

@@ -1,6 +1,7 @@
 /* What a handler asks of a request. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <strings.h>
 
@@ -65,6 +66,17 @@ bool http_body_is(const struct http_exchange *x, const char *media_type)
 unsigned http_listener(const struct http_exchange *x)
 {
     return x->kind;
+}
+
+bool http_caller_gone(const struct http_exchange *x)
+{
+    if (!x->connection || !x->http || x->expired) {
+        return true;
+    }
+    /* while an exchange is suspended nobody reads its socket */
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct pollfd socket = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
+    return poll(&socket, 1, 0) > 0;
 }
 
 void *http_caller(const struct http_exchange *x)

@@ -31,6 +31,7 @@ struct job {
     struct http_exchange *exchange;
     struct interaction x;
     struct job_device *devices;
+    bool heard; /* whoever asked is still there */
     struct job *next, **at;
 };
 
@@ -158,13 +159,16 @@ static void add_deleted(struct smartthings *st, struct str *body, bool *first, c
     schema_device_error(body, first, id, DEVICE_DELETED, "the bridge has no such light");
 }
 
+/* `heard`: the answer reaches SmartThings; what nobody hears is not said. */
 static void add_state(struct link *link, struct str *body, bool *first, uint32_t lamp, const struct light_info *info,
-                      const struct light_state *state, int64_t at)
+                      const struct light_state *state, int64_t at, bool heard)
 {
     struct outbox_view view;
     lamps_view(info, state, &view);
     schema_device_state(body, first, info->id, &view.state, view.health == OUTBOX_ONLINE, at);
-    outbox_said(&link->outbox, lamp, &view, loop_now(link->st->loop));
+    if (heard) {
+        outbox_said(&link->outbox, lamp, &view, loop_now(link->st->loop));
+    }
 }
 
 static void state_refresh(struct smartthings *st, struct link *link, struct http_exchange *exchange,
@@ -182,7 +186,7 @@ static void state_refresh(struct smartthings *st, struct link *link, struct http
         if (lamp == UINT32_MAX) {
             add_deleted(st, &body, &first, x->devices[i].id);
         } else {
-            add_state(link, &body, &first, lamp, &info, &info.reported, now);
+            add_state(link, &body, &first, lamp, &info, &info.reported, now, true);
         }
     }
     schema_end_states(&body);
@@ -239,7 +243,8 @@ static void add_command_result(struct job *job, struct str *body, bool *first, c
         info.heard = true;
         info.reach = LIGHT_REACH_ONLINE;
     }
-    add_state(job->link, body, first, d->lamp, &info, result ? &result->state : &info.reported, wall_or_0());
+    add_state(job->link, body, first, d->lamp, &info, result ? &result->state : &info.reported, wall_or_0(),
+              job->heard);
 }
 
 static void answer_commands(struct job *job, const struct hub_result *results)
@@ -252,6 +257,7 @@ static void answer_commands(struct job *job, const struct hub_result *results)
         job_free(job);
         return;
     }
+    job->heard = !http_caller_gone(job->exchange);
     schema_begin(&body, response_type(&job->x), job->x.request_id, NULL);
     schema_begin_states(&body);
     for (size_t i = 0; i < job->x.device_count; i++) {

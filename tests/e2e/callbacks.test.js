@@ -1,6 +1,8 @@
 // The callback side of a link: changes find their way to a cloud that accepts each refresh token once, whatever happens to
 // the POSTs, to the daemon, to the lights and to the link meanwhile.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as connectSocket } from "node:net";
 import test from "node:test";
 import { deviceEntry } from "./catalogue.js";
 import { Cloud } from "./cloud.js";
@@ -408,4 +410,40 @@ test("a newer link of the same account supersedes once it works", { timeout: 120
     await changeAll(bridge);
     await newer.converged();
     assert.equal(old.events, events);
+});
+
+const onOff = {
+    model: "LED1",
+    vendor: "V",
+    description: "a lamp that is on or off",
+    exposes: [{ type: "light", features: [{ type: "binary", name: "state", property: "state", access: 7, value_on: "ON", value_off: "OFF" }] }],
+};
+
+test("a command whose caller hangs up: what its lamp says then is told by callback", async (t) => {
+    const broker = await startBroker(t);
+    const bridge = await startBridge(t, { broker });
+    const cloud = new Cloud(bridge);
+    await cloud.serve(t);
+    await cloud.link();
+    const lamp = new Zigbee2mqtt(await connect(t, broker));
+    lamp.answer = () => {}; // it takes its time
+    await lamp.start([deviceEntry(onOff, "0x00158d00000000c1", "Hall")]);
+    await until("the lamp", async () => (await bridge.lights()).length === 1);
+    await lamp.report("Hall", { state: "OFF" });
+    await cloud.grant();
+    await cloud.converged();
+    const [id] = cloud.picture.keys();
+
+    const body = JSON.stringify({
+        ...cloud.envelope("commandRequest"),
+        devices: [{ externalDeviceId: id, commands: [{ component: "main", capability: "st.switch", command: "on" }] }],
+    });
+    const caller = connectSocket(bridge.publicPort, "127.0.0.1");
+    caller.write(`POST /smartthings/schema HTTP/1.1\r\nHost: a\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+    await until("the command at the lamp", () => lamp.commands.some(({ command }) => command.state === "ON"));
+    caller.destroy();
+    await once(caller, "close");
+    await lamp.report("Hall", { state: "ON" });
+    await cloud.converged();
+    assert.deepEqual(cloud.told(id, "switch").at(-1), "on");
 });

@@ -42,6 +42,14 @@ const char *http_body(const struct http_exchange *x, size_t *ret_len)
     return x->body;
 }
 
+static bool caller_gone;
+
+bool http_caller_gone(const struct http_exchange *x)
+{
+    (void)x;
+    return caller_gone;
+}
+
 void http_answer(struct http_exchange *x, int status, const char *content_type, struct str *body)
 {
     assert_string_equal(content_type, "application/json");
@@ -836,6 +844,32 @@ static void test_lost_answer(void **state)
     WAIT_FOR(w, told_all(w, 0, 20, true) == 20); /* what is in a POST under way is not queued any more */
 }
 
+/* The answer to a command is not sent again as a callback: unless nobody was there to hear it. */
+static void test_caller_gone(void **state)
+{
+    struct world *w = *state;
+    be_granted(w);
+    rest(w, 400);
+    for (int i = 0; i < 2; i++) {
+        struct str s = STR_INIT;
+        unsigned posts = w->posts;
+        str_printf(&s,
+                   ",\"devices\":[{\"externalDeviceId\":\"%s\",\"commands\":[{\"component\":\"main\",\"capability\":"
+                   "\"st.switch\",\"command\":\"%s\",\"arguments\":[]}]}]",
+                   id_of(w, 0), i == 0 ? "on" : "off");
+        caller_gone = i == 1;
+        free(interaction(w, "commandRequest", str_z(&s)));
+        caller_gone = false;
+        str_done(&s);
+        if (i == 0) {
+            rest(w, 400);
+            assert_int_equal(w->posts, posts);
+        } else {
+            WAIT_FOR(w, w->posts == posts + 1 && told(w, 0, false));
+        }
+    }
+}
+
 /* The request itself was lost: the old token is still good. */
 static void test_lost_request(void **state)
 {
@@ -960,6 +994,7 @@ int main(void)
         T(test_expired_token),
         T(test_lost_answer),
         T(test_lost_request),
+        T(test_caller_gone),
         T(test_crash_before_it_arrived),
         T(test_crash_after_it_arrived),
         T(test_tokens_survive),
