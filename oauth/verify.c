@@ -124,14 +124,13 @@ void oauth_revoke(struct oauth *oauth, const struct oauth_client *client, const 
     struct token token;
     struct oauth_link *link = NULL;
     int result = judge_either(oauth, text, &token, &link);
-    if (result == ERR_DENIED || result == ERR_ENDED) {
+    bool ours = result == 0 && strcmp(link->client_id, client->id) == 0;
+    bool too_old =
+        ours && token.kind == TOKEN_ACCESS && rules_access(&oauth->clock, token.issued_ms, oauth_now(oauth)) != 0;
+    if (result == ERR_DENIED || result == ERR_ENDED || too_old) {
         done(user, 0); /* 2.2: what is invalid already is as it was asked for */
-    } else if (result != 0) {
-        done(user, result);
-    } else if (strcmp(link->client_id, client->id) != 0) {
-        done(user, ERR_DENIED);
-    } else if (token.kind == TOKEN_ACCESS && rules_access(&oauth->clock, token.issued_ms, oauth_now(oauth)) != 0) {
-        done(user, 0);
+    } else if (!ours) {
+        done(user, result != 0 ? result : ERR_DENIED);
     } else {
         oauth_link_end(oauth, link, "revoked by its client", done, user);
     }

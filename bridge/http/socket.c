@@ -76,7 +76,7 @@ int socket_bind_tcp(struct listener *l, const char *address, struct str *why)
         struct sockaddr any;
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
-    } bound;
+    } bound = {.v6 = {0}};
     socklen_t bound_len = sizeof bound;
     if (!found) {
         str_printf(why, "%s: is no address to listen on", address);
