@@ -72,6 +72,8 @@ static void single(const char *text)
     if (gate_basic(text, &s, &password) == 0) {
         demand(password == s.data + strlen(s.data) + 1 && password + strlen(password) == s.data + s.len);
     }
+    const char *bearer = gate_bearer(text);
+    demand(!bearer || (bearer > text && *bearer && !strpbrk(bearer, " ,\"\\\r\n")));
     const char *cookie = gate_cookie(text, "lightbridge_link", &len);
     demand(!cookie || (cookie > text && cookie + len <= text + strlen(text) && !memchr(cookie, ';', len)));
     (void)gate_host_ours(text, names);
