@@ -83,6 +83,16 @@ void http_wire_post(struct http_wire *h, const char *path, const struct str *bod
     wire_write(h->fd, h->out.data, h->out.len);
 }
 
+void http_wire_post_form(struct http_wire *h, const char *path, const char *authorization, const char *body, size_t len)
+{
+    begin(h, "POST", path);
+    str_printf(&h->out,
+               "Authorization: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n\r\n",
+               authorization, len);
+    str_add(&h->out, body, len);
+    wire_write(h->fd, h->out.data, h->out.len);
+}
+
 void http_wire_get(struct http_wire *h, const char *path)
 {
     begin(h, "GET", path);

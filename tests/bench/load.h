@@ -16,11 +16,13 @@ struct options {
     double seconds, warm_up;
     unsigned long reports;
     char **command; /* what `start` starts */
+    const char *forms_file, *authorization;
 };
 
 void load_commands(const struct options *o, struct lamps *lamps);
 void load_discovery(const struct options *o, struct lamps *lamps);
 void load_storm(const struct options *o, struct lamps *lamps);
 void load_start(const struct options *o);
+void load_tokens(const struct options *o);
 
 #endif

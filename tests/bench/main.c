@@ -13,6 +13,7 @@ static const char usage[] =
     "  commands    commandRequests to the webhook, the lamps behind the broker\n"
     "  discovery   discoveryRequests\n"
     "  storm       reports of all lamps; then compares what the webhook shows\n"
+    "  tokens      forms to a token endpoint, each once\n"
     "  start       -- COMMAND...: from exec to the first answer of /healthz\n"
     "\n"
     "  --port N --path P --token T    the webhook (default path: /smartthings/schema)\n"
@@ -22,6 +23,8 @@ static const char usage[] =
     "  --connections N                (1)\n"
     "  --rate R                       commands a second, in an open loop; 0 (default) is a closed loop\n"
     "  --seconds S --warm-up S        (3, 0.5)\n"
+    "  --forms FILE                   of tokens: bodies, one a line\n"
+    "  --authorization TEXT           of tokens: the header\n"
     "  --reports N                    of the storm (100000)\n"
     "\n"
     "Prints one line of JSON. Exit: 0 measured, 1 could not be measured, 2 wrong usage.\n";
@@ -33,6 +36,7 @@ static const struct option names[] = {
     {"pid", required_argument, NULL, 'i'},     {"connections", required_argument, NULL, 'c'},
     {"rate", required_argument, NULL, 'r'},    {"seconds", required_argument, NULL, 's'},
     {"warm-up", required_argument, NULL, 'w'}, {"reports", required_argument, NULL, 'n'},
+    {"forms", required_argument, NULL, 'f'},   {"authorization", required_argument, NULL, 'A'},
     {"help", no_argument, NULL, 'h'},          {0},
 };
 
@@ -86,6 +90,12 @@ static void take(struct options *o, int name, char *value)
     case 'n':
         o->reports = (unsigned long)number(value);
         break;
+    case 'f':
+        o->forms_file = value;
+        break;
+    case 'A':
+        o->authorization = value;
+        break;
     case 'h':
         (void)fputs(usage, stdout);
         exit(0);
@@ -121,6 +131,10 @@ int main(int argc, char **argv)
     if (strcmp(what, "start") == 0 && optind < argc) {
         o.command = argv + optind;
         load_start(&o);
+        return 0;
+    }
+    if (strcmp(what, "tokens") == 0 && o.forms_file && o.authorization && o.connections > 0) {
+        load_tokens(&o);
         return 0;
     }
     for (size_t i = 0; i < sizeof measurements / sizeof measurements[0]; i++) {

@@ -41,9 +41,9 @@ function ratio(row) {
     return down > 0 ? `${text(up / down)}x` : "";
 }
 
-export function print(rows) {
+export function print(rows, peer = "peer") {
     const lines = [
-        ["figure", "unit", "lightbridge", "peer", "ratio", "aim"],
+        ["figure", "unit", "lightbridge", peer, "ratio", "aim"],
         ...rows.map((row) => [row.figure, row.unit, cell(row.ours), cell(row.theirs), ratio(row), row.aim ?? ""]),
     ];
     const widths = lines[0].map((_, i) => Math.max(...lines.map((l) => l[i].length)));

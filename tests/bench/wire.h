@@ -28,6 +28,9 @@ void http_wire_open(struct http_wire *h, unsigned port); /* retries for ten seco
 void http_wire_close(struct http_wire *h);
 /* POSTs a JSON document; the answer before must have been taken. */
 void http_wire_post(struct http_wire *h, const char *path, const struct str *body);
+/* Likewise a form, with this Authorization header. */
+void http_wire_post_form(struct http_wire *h, const char *path, const char *authorization, const char *body,
+                         size_t len);
 void http_wire_get(struct http_wire *h, const char *path);
 /* Reads what has come (blocks where nothing has); true when the answer is complete: status, and the body of `length`
    bytes at in.data + head. Valid until the next request. */
