@@ -47,8 +47,7 @@ static void refuse_client(struct http_exchange *x, const char *id)
             &text,
             "The app says that it is \"%s\", and the bridge knows no such client. In the bridge's configuration it is "
             "smartthings.client_id; in SmartThings' developer console it is the client id of account linking. Both "
-            "must "
-            "be the same.",
+            "must be the same. Other apps are added with: lightbridge client add.",
             id);
     } else {
         str_add_z(&text, "The app did not say who it is: client_id is missing in its request.");

@@ -127,8 +127,11 @@ static bool is_client(struct account *account, struct http_exchange *x, struct a
         if (c->traced) {
             traced_client_refusal(account, x, c->id, c->secret, c->basic);
         }
-        answer_invalid_client(x, "client_id or client_secret is not what the bridge has; compare smartthings.client_id "
-                                 "and the secret file with the developer console");
+        const struct oauth_client *named = oauth_client_find(account->oauth, c->id);
+        answer_invalid_client(x, named && !oauth_client_configured(named)
+                                     ? "client_secret is not the one that `lightbridge client add` showed"
+                                     : "client_id or client_secret is not what the bridge has; compare "
+                                       "smartthings.client_id and the secret file with the developer console");
         return false;
     }
     if (err != 0) {

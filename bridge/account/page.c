@@ -19,8 +19,9 @@ static const char redirect_template[] =
     "{{#none}}<p>The app does not say where it wants to be sent back to: redirect_uri is missing in its request. The "
     "bridge knows these addresses for it:</p>\n{{/none}}"
     "<ul>{{{list}}}</ul>\n"
-    "<p>They must be the same, to the last character. In the bridge's configuration the list is "
-    "<code>smartthings.redirect_uris</code>.</p>\n</div>\n</main>\n";
+    "<p>They must be the same, to the last character. {{#configured}}In the bridge's configuration the list is "
+    "<code>smartthings.redirect_uris</code>.{{/configured}}{{#added}}They were given to <code>lightbridge client "
+    "add</code>.{{/added}}</p>\n</div>\n</main>\n";
 
 static const char login_template[] =
     "<main>\n<div class=\"card\">\n<h1>Log in to link your lights</h1>\n"
@@ -79,8 +80,12 @@ void page_wrong_redirect(struct http_exchange *x, const struct oauth_client *cli
         http_escape(&list, *uri);
         str_add_z(&list, "</code></li>");
     }
-    const struct http_variable v[] = {
-        {"title", cannot_link}, {"got", got}, {"none", got ? NULL : "1"}, {"list", str_z(&list)}};
+    const struct http_variable v[] = {{"title", cannot_link},
+                                      {"got", got},
+                                      {"none", got ? NULL : "1"},
+                                      {"list", str_z(&list)},
+                                      {"configured", oauth_client_configured(client) ? "1" : NULL},
+                                      {"added", oauth_client_configured(client) ? NULL : "1"}};
     FILL(&body, redirect_template, v);
     http_answer_page(x, 400, cannot_link, &body, NULL);
     str_done(&list);

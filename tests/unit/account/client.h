@@ -72,6 +72,20 @@ __attribute__((unused)) static const char *allowed(struct site *site, const char
     return header(site, "Location");
 }
 
+/* What the newest trace says, at authorize or login. */
+__attribute__((unused)) static void assert_traced(const struct site *site, enum trace_step step, enum trace_cause cause)
+{
+    const struct trace *trace = NULL, *last = NULL;
+    struct trace_finding finding;
+    while ((trace = oauth_trace_next(site->rig->oauth, trace)) != NULL) {
+        last = trace;
+    }
+    assert_non_null(last);
+    assert_true(trace_finding(last, &finding));
+    assert_int_equal(finding.step, step);
+    assert_int_equal(finding.cause, cause);
+}
+
 /* A parameter in a Location, still encoded, "" if it has none. */
 __attribute__((unused)) static const char *parameter(const char *location, const char *name)
 {

@@ -32,6 +32,8 @@ static void section_3_1_2_redirect_uri(void **state)
         ask(site, "GET", target, NULL, NULL);
         assert_page(site, 400);
         assert_has(site, APP_CALLBACK); /* the registered ones stand beside it */
+        assert_has(site, "lightbridge client add");
+        assert_has_not(site, "smartthings.redirect_uris");
     }
 }
 
@@ -68,6 +70,7 @@ static void section_3_3_scope(void **state)
         assert_int_equal(ask(site, "GET", target, NULL, NULL), 303);
         assert_string_equal(parameter(header(site, "Location"), "error"), "invalid_scope");
         assert_string_equal(parameter(header(site, "Location"), "state"), "s");
+        assert_traced(site, TRACE_AUTHORIZE, CAUSE_SCOPE);
     }
     const char *refresh_token = NULL;
     link_dash(site, &refresh_token);
@@ -149,6 +152,7 @@ static void section_10_10_guessing(void **state)
     assert_int_equal(log_in_as(site, id, "anna", PASSWORD), 429);
     assert_string_equal(header(site, "Retry-After"), "1");
     assert_has(site, "Please wait 1 second, then try again.");
+    assert_traced(site, TRACE_LOGIN, CAUSE_LOGIN_DELAYED);
     assert_has(site, "name=\"password\""); /* the form is there still */
     pass_time(1000);
     assert_int_equal(log_in_as(site, id, "anna", "wrong password"), 403);

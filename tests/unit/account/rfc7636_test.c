@@ -33,6 +33,7 @@ static void section_4_4_1_refusals(void **state)
         snprintf(target, sizeof target, REQUEST "%s%s", rows[i].id, rows[i].more);
         ask(site, "GET", target, NULL, NULL);
         assert_sent_back(site, "invalid_request", rows[i].says);
+        assert_traced(site, TRACE_AUTHORIZE, CAUSE_CODE_CHALLENGE);
     }
     assert_int_equal(site->account->count, 0);
 }

@@ -47,6 +47,10 @@ static void test_no_downgrade(void **state)
     struct answer a = redeem_for(rig, "dash", with.code, APP_CALLBACK, NULL);
     assert_int_equal(a.result, ERR_DENIED);
     assert_non_null(strstr(a.refusal, "code_verifier is missing"));
+    struct trace_finding finding;
+    assert_true(trace_finding(oauth_trace_of(with.link), &finding));
+    assert_int_equal(finding.step, TRACE_TOKEN);
+    assert_int_equal(finding.cause, CAUSE_CODE_VERIFIER);
     a = redeem_for(rig, "dash", with.code, APP_CALLBACK, "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXj");
     assert_int_equal(a.result, ERR_DENIED);
     a = redeem_for(rig, "dash", without.code, APP_CALLBACK, VERIFIER);

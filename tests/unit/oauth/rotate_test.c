@@ -121,6 +121,11 @@ static void test_reuse_ends_the_link(void **state)
     struct answer reused = refresh_for(rig, "app", pair.refresh);
     assert_int_equal(reused.result, ERR_ENDED);
     assert_non_null(strstr(reused.refusal, "RFC 9700 4.14.2"));
+    struct oauth_link *link = oauth_link_next(rig->oauth, NULL);
+    struct trace_finding finding;
+    assert_true(trace_finding(oauth_trace_of(link), &finding));
+    assert_int_equal(finding.step, TRACE_REFRESH);
+    assert_int_equal(finding.cause, CAUSE_REFRESH_TOKEN_REUSED);
     assert_int_equal(refresh_for(rig, "app", next.refresh).result, ERR_ENDED);
     assert_int_equal(verify(rig, next.access), ERR_ENDED);
     rig_restart(rig);
