@@ -322,6 +322,41 @@ void oauth_link_end(struct oauth *oauth, struct oauth_link *link, const char *re
     oauth_submit(oauth, &write->job, batch);
 }
 
+struct forget_write {
+    struct job job;
+};
+
+/* At worst the row is loaded again at the next start: an ended link, which harms nobody. */
+static void forget_written(struct job *job, int result)
+{
+    (void)job;
+    if (result != 0 && result != ERR_CANCELLED) {
+        log_warn("oauth", "an ended link could not be taken out of the store: %s", err_text(result));
+    }
+}
+
+int oauth_link_forget(struct oauth *oauth, struct oauth_link *link)
+{
+    size_t index = 0;
+    if (oauth_link_alive(link)) {
+        return ERR_BUSY;
+    }
+    while (index < oauth->link_count && oauth->links[index] != link) {
+        index++;
+    }
+    if (index == oauth->link_count) {
+        return 0;
+    }
+    traces_forget_link(oauth, link);
+    struct forget_write *write = mem_alloc(sizeof *write);
+    write->job.done = forget_written;
+    struct store_batch *batch = store_batch_new();
+    rows_forget_link(batch, link);
+    forget(oauth, index);
+    oauth_submit(oauth, &write->job, batch);
+    return 0;
+}
+
 void oauth_link_confirmed(struct oauth *oauth, struct oauth_link *link)
 {
     if (!oauth_link_alive(link)) {

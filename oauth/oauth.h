@@ -211,6 +211,9 @@ bool oauth_link_alive(const struct oauth_link *link);
 /* Ends a link: its salt is deleted, every token of it is dead; durable when done comes (may be NULL). `reason` is
  * static. */
 void oauth_link_end(struct oauth *oauth, struct oauth_link *link, const char *reason, oauth_done_fn *done, void *user);
+/* Forgets a link that has ended, with its trace: nobody sees it any more (pointers to it stay valid). For rehearsals,
+   which are to leave nothing behind. ERR_BUSY while it is alive. */
+int oauth_link_forget(struct oauth *oauth, struct oauth_link *link);
 /* The client behind this link has proved that it works (SmartThings: its callback token is there). Older links of the
    same client and account are superseded: they end. */
 void oauth_link_confirmed(struct oauth *oauth, struct oauth_link *link);

@@ -186,6 +186,7 @@ void traces_load(struct oauth *oauth, const char *public_url); /* after the link
 void traces_put(struct oauth *oauth, struct trace *trace);     /* one of the store, by birth; takes it */
 void traces_expire(struct oauth *oauth);
 void traces_link_ended(struct oauth *oauth, struct oauth_link *link);
+void traces_forget_link(struct oauth *oauth, const struct oauth_link *link);
 void traces_done(struct oauth *oauth);
 
 #endif

@@ -405,6 +405,17 @@ void traces_link_ended(struct oauth *oauth, struct oauth_link *link)
     }
 }
 
+void traces_forget_link(struct oauth *oauth, const struct oauth_link *link)
+{
+    for (size_t i = 0; i < oauth->traces.count; i++) {
+        if (oauth->traces.list[i] == link->trace) {
+            forget(oauth, i);
+            flush_later(oauth, TRACE_LATER_MS);
+            return;
+        }
+    }
+}
+
 void oauth_trace_keep(struct oauth *oauth)
 {
     struct traces *traces = &oauth->traces;

@@ -173,7 +173,7 @@ int command_account(const struct command *self, int argc, char **argv)
     if (exit_code != EXIT_FINE) {
         return exit_code;
     }
-    if (actions[which].password && command_password(self, &password) != 0) {
+    if (actions[which].password && command_password(self, true, &password) != 0) {
         exit_code = EXIT_NO;
     }
     if (exit_code == EXIT_FINE) {

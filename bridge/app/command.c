@@ -74,6 +74,16 @@ const struct command commands[] = {
      "The daemon must not be running. A configuration that is here stays; without one the\n"
      "backup's is put in its place. Nothing changes unless the whole backup can be read.\n",
      command_restore},
+    {"selftest", "--account NAME [--ca-file FILE] [--connect H:P]",
+     "plays SmartThings through the public URL: does linking work?",
+     "  --account NAME  logs in as this account\n"
+     "  --ca-file FILE  trusted for the public URL, too; SmartThings does not trust it\n"
+     "  --connect H:P   connects to host H, port P: for routers that do not lead back in\n",
+     "The password is asked for on the terminal, or taken as one line of standard input.\n"
+     "A line for each step: link, discovery, callbacks, refresh, a command that leaves the\n"
+     "lamp as it is, token renewal, unlink. The link and its trace are gone afterwards;\n"
+     "other links are not touched.\n",
+     command_selftest},
     {"store", "reset [--yes]", "gives up the store: all links and accounts go; the old file is kept aside",
      "  --yes           does not ask\n", "The daemon must not be running. Lights keep their ids.\n", command_store},
 };
@@ -227,9 +237,9 @@ static int take_secret(const struct command *self, const char *what, bool twice,
     return result;
 }
 
-int command_password(const struct command *self, struct str *ret_password)
+int command_password(const struct command *self, bool is_new, struct str *ret_password)
 {
-    return take_secret(self, "password", true, ret_password);
+    return take_secret(self, "password", is_new, ret_password);
 }
 
 int command_passphrase(const struct command *self, bool twice, struct str *ret_passphrase)

@@ -40,9 +40,9 @@ int command_usage(const struct command *self, const char *format, ...) __attribu
 /* Loads the configuration (path NULL: CONFIG_PATH); says what is wrong on standard error: EXIT_NO. */
 int command_config(const char *path, struct config **ret_config);
 int command_config_beside(const char *path, struct config **ret_config); /* for commands that need no secret */
-/* One line of standard input, or of the terminal without echo, where it is asked for twice. ERR_INVALID, with the
-   reason on standard error: nothing was given, or two different ones. */
-int command_password(const struct command *self, struct str *ret_password);
+/* One line of standard input, or of the terminal without echo, where a new one is asked for twice. ERR_INVALID, with
+   the reason on standard error: nothing was given, or two different ones. */
+int command_password(const struct command *self, bool is_new, struct str *ret_password);
 
 /* Likewise a passphrase; `twice` where it makes something rather than opens it. */
 int command_passphrase(const struct command *self, bool twice, struct str *ret_passphrase);
@@ -59,6 +59,7 @@ int command_links(const struct command *self, int argc, char **argv);
 int command_unlink(const struct command *self, int argc, char **argv);
 int command_backup(const struct command *self, int argc, char **argv);
 int command_restore(const struct command *self, int argc, char **argv);
+int command_selftest(const struct command *self, int argc, char **argv);
 int command_store(const struct command *self, int argc, char **argv);
 
 #endif

@@ -52,6 +52,7 @@ struct daemon {
     struct local *local;
     struct http *http;
     struct http_health health;
+    struct str instance; /* drawn at each start: a backup on another machine has the same ids, but not this */
     void *contexts[CONTEXT_COUNT];
     struct broker *brokers;
     struct virtual_config demo;
@@ -261,7 +262,7 @@ static int open_rooms(struct daemon *d)
         err = account_new(d->loop, d->oauth, &(struct account_config){.public_url = c->public.url}, &d->account);
     }
     if (err == 0) {
-        const struct local_sources sources = {d, tell_store, tell_metrics};
+        const struct local_sources sources = {d, tell_store, str_z(&d->instance), tell_metrics};
         err = local_new(d->loop, d->hub, d->oauth, d->smartthings, &sources, &d->local);
     }
     if (err != 0) {
@@ -302,7 +303,7 @@ static int open_listeners(struct daemon *d)
     if (c->public.tls) {
         tls = (struct http_tls){c->public.tls->certificate_file, c->public.tls->key_file};
     }
-    d->health = (struct http_health){tell_health, d};
+    d->health = (struct http_health){tell_health, d, str_z(&d->instance)};
     d->contexts[CONTEXT_HEALTH] = &d->health;
     d->contexts[CONTEXT_ACCOUNT] = d->account;
     d->contexts[CONTEXT_SMARTTHINGS] = d->smartthings;
@@ -421,6 +422,7 @@ static void close_all(struct daemon *d)
     free(d->callback_hosts);
     secrets_wipe(d->client_secret.data, d->client_secret.len);
     secrets_wipe(d->callback_secret.data, d->callback_secret.len);
+    str_done(&d->instance);
     str_done(&d->client_secret);
     str_done(&d->callback_secret);
     loop_free(d->loop);
@@ -457,6 +459,7 @@ int daemon_main(const struct config *config, bool demo)
     struct daemon d = {.config = config, .claim = -1};
     struct str why = STR_INIT;
     raise_limits();
+    secrets_random_text(&d.instance, 12);
     int err = loop_new(&d.loop);
     if (err == 0) {
         err = open_installation(&d, &why);

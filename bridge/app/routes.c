@@ -36,6 +36,7 @@ const struct http_route routes[] = {
     {"POST", "/control/accounts", HTTP_CONTROL, HTTP_OPEN, LOCAL_MAX_BODY, local_account_change, CONTEXT_LOCAL},
     {"GET", "/control/clients", HTTP_CONTROL, HTTP_OPEN, 0, local_clients, CONTEXT_LOCAL},
     {"POST", "/control/clients", HTTP_CONTROL, HTTP_OPEN, LOCAL_MAX_BODY, local_client_change, CONTEXT_LOCAL},
+    {"POST", "/control/selftest", HTTP_CONTROL, HTTP_OPEN, LOCAL_MAX_BODY, local_selftest, CONTEXT_LOCAL},
     {"POST", "/control/discover", HTTP_CONTROL, HTTP_OPEN, LOCAL_MAX_BODY, local_discover, CONTEXT_LOCAL},
 };
 const size_t route_count = sizeof routes / sizeof routes[0];

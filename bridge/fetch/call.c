@@ -204,6 +204,19 @@ static void check_url(struct fetch_call *call, const char *url)
     }
 }
 
+static void set_connect_to(struct fetch_call *call, const char *place)
+{
+    struct str line = STR_INIT;
+    if (place) {
+        str_printf(&line, "::%s", place); /* whatever host and port */
+        call->connect_to = curl_slist_append(NULL, str_z(&line));
+        if (!call->connect_to) {
+            refuse(call, ERR_IO, "out of memory", place);
+        }
+    }
+    str_done(&line);
+}
+
 struct fetch_call *call_new(const struct fetch_request *request, fetch_done_fn *done, void *user)
 {
     struct fetch_call *call = mem_alloc(sizeof *call);
@@ -220,12 +233,14 @@ struct fetch_call *call_new(const struct fetch_request *request, fetch_done_fn *
     }
     check_url(call, request->url);
     add_headers(call, request);
+    set_connect_to(call, request->connect_to);
     return call;
 }
 
 void call_free(struct fetch_call *call)
 {
     curl_slist_free_all(call->headers);
+    curl_slist_free_all(call->connect_to);
     free(call->method);
     free(call->body);
     free(call->unix_socket);
@@ -291,6 +306,7 @@ bool call_set_up(struct fetch_call *call, CURL *easy, const struct fetch_request
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_CAPATH, CA_FOLDER);
     SET(CURLOPT_CAINFO, request->ca_file);
+    SET(CURLOPT_CONNECT_TO, call->connect_to);
     SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, call);

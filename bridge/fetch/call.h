@@ -16,7 +16,7 @@ struct fetch_call {
 
     CURL *easy; /* NULL: refused before it began */
     struct url target;
-    struct curl_slist *headers;
+    struct curl_slist *headers, *connect_to;
     char *method, *body, *unix_socket;
     size_t body_len, max_body;
     unsigned policy;

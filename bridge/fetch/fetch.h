@@ -34,6 +34,7 @@ struct fetch_request {
     unsigned policy;         /* FETCH_ALLOW_* */
     const char *unix_socket; /* path, or NULL */
     const char *ca_file;     /* further trust anchor, or NULL */
+    const char *connect_to;  /* "host:port" to connect to in place of the URL's, whose name still counts; or NULL */
 };
 
 struct fetch_result {

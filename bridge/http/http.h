@@ -127,9 +127,11 @@ void http_answer_page(struct http_exchange *x, int status, const char *title, st
    where the context (a struct http_health, NULL: always well) says so: to strangers without naming files. */
 void http_stylesheet(struct http_exchange *x, void *context);
 void http_healthz(struct http_exchange *x, void *context);
+#define HTTP_INSTANCE "Lightbridge-Instance" /* by it `lightbridge doctor` sees that a URL leads to this daemon */
 struct http_health {
     const char *(*trouble)(void *user, unsigned listener); /* whom it is told; NULL or "" when well */
     void *user;
+    const char *instance; /* of this run, NULL: none; goes with the answer as the header HTTP_INSTANCE */
 };
 
 struct http_stats {

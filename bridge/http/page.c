@@ -145,6 +145,9 @@ void http_healthz(struct http_exchange *x, void *context)
 {
     const struct http_health *health = context;
     const char *trouble = health && health->trouble ? health->trouble(health->user, http_listener(x)) : NULL;
+    if (health && health->instance) {
+        http_add_header(x, HTTP_INSTANCE, health->instance);
+    }
     if (trouble && *trouble) {
         http_answer_error(x, 503, "unwell", trouble, 30);
         return;

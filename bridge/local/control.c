@@ -29,6 +29,9 @@ void local_set_http(struct local *local, const struct http *http)
 
 void local_free(struct local *local)
 {
+    if (local) {
+        selftest_done(local);
+    }
     free(local);
 }
 
@@ -81,7 +84,7 @@ void control_answer_json(struct http_exchange *x, struct str *body)
     http_answer(x, 200, "application/json", body);
 }
 
-static void answer_empty(struct http_exchange *x)
+void control_answer_empty(struct http_exchange *x)
 {
     struct str body = STR_INIT;
     str_add_z(&body, "{}");
@@ -299,7 +302,7 @@ static void committed(void *user, int result)
 {
     struct http_exchange *x = user;
     if (result == 0) {
-        answer_empty(x);
+        control_answer_empty(x);
     } else {
         control_answer_error(x, result,
                              result == ERR_EXISTS      ? "there is an account of this name already"
@@ -395,7 +398,7 @@ void local_discover(struct http_exchange *x, void *context)
     if (local->smartthings) {
         smartthings_discover_all(local->smartthings);
     }
-    answer_empty(x);
+    control_answer_empty(x);
 }
 
 static void put_driver(void *user, const char *name, const char *status)
@@ -429,6 +432,8 @@ void local_status(struct http_exchange *x, void *context)
     json_out_init(&j, &body);
     json_begin_object(&j);
     json_member_text(&j, "version", LIGHTBRIDGE_VERSION);
+    json_member_text(&j, "instance", local->sources.instance ? local->sources.instance : "");
+    json_member_int(&j, "wall_ms", loop_wall_ms());
     json_member_int(&j, "uptime_s", (int64_t)((loop_now(local->loop) - local->started) / 1000));
     json_member_object(&j, "store");
     json_member_text(&j, "health", health);

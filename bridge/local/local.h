@@ -24,6 +24,7 @@ struct local_sources {
     void *user;
     /* Health of the store for people and machines: *ret_health "ok" "full" ..., *ret_trouble a sentence or "". */
     void (*store)(void *user, const char **ret_health, const char **ret_trouble, bool *ret_key);
+    const char *instance; /* drawn at the start of the daemon, and said on /healthz; NULL: none */
     /* Further series in Prometheus text, complete with HELP and TYPE (the store's commits, ...). */
     void (*metrics)(void *user, struct str *out);
 };
@@ -45,6 +46,7 @@ void local_accounts(struct http_exchange *exchange, void *context);       /* GET
 void local_account_change(struct http_exchange *exchange, void *context); /* POST */
 void local_clients(struct http_exchange *exchange, void *context);        /* GET */
 void local_client_change(struct http_exchange *exchange, void *context);  /* POST */
+void local_selftest(struct http_exchange *exchange, void *context);       /* POST */
 void local_discover(struct http_exchange *exchange, void *context);
 void local_status(struct http_exchange *exchange, void *context);
 

@@ -21,6 +21,10 @@ struct local {
     struct local_sources sources;
     uint64_t started; /* loop ms */
     int64_t started_wall_ms;
+    struct {
+        struct oauth_link *link; /* NULL: no rehearsal is under way */
+        struct timer *patience;
+    } selftest;
 };
 
 /* The control API's documents (control.c), also for the answers of light.c. */
@@ -30,6 +34,8 @@ void control_add_abilities(struct str *s, const struct light_profile *profile);
 /* Answers with an error of the control API that fits `err`. */
 void control_answer_error(struct http_exchange *x, int err, const char *text);
 void control_answer_json(struct http_exchange *x, struct str *body); /* 200; takes the body */
+void control_answer_empty(struct http_exchange *x);
+void selftest_done(struct local *local); /* selftest.c: at local_free */
 /* Parses the body; NULL: an error was answered. The caller frees with json_free. */
 struct json *control_body(struct http_exchange *x);
 

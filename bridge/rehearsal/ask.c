@@ -396,28 +396,51 @@ int rehearsal_command(struct rehearsal *r, const struct rehearsal_device *device
     return 0;
 }
 
-/* Something that can be seen to have happened: another level than now, or the switch to the other side. */
-int rehearsal_try_command(struct rehearsal *r, rehearsal_done_fn *done, void *user)
+/* The first device (by name) of those that can most: a level is better than a switch. NULL: none is online. */
+static const struct rehearsal_device *choose_lamp(const struct rehearsal *r, uint32_t *ret_can)
 {
     const struct rehearsal_device *lamp = NULL;
-    uint32_t best = 0;
+    *ret_can = 0;
     for (size_t i = 0; i < r->house.count; i++) {
         const struct rehearsal_device *d = &r->house.list[i];
         uint32_t can = d->has & (1u << REHEARSAL_LEVEL | 1u << REHEARSAL_SWITCH);
         bool online = d->has & (1u << REHEARSAL_HEALTH) && d->value[REHEARSAL_HEALTH] != 0;
-        if (online && (can > best || (can == best && lamp && strcmp(d->name, lamp->name) < 0))) {
-            best = can;
+        if (online && (can > *ret_can || (can == *ret_can && lamp && strcmp(d->name, lamp->name) < 0))) {
+            *ret_can = can;
             lamp = d;
         }
     }
+    return lamp;
+}
+
+/* Something that can be seen to have happened: another level than now, or the switch to the other side. */
+int rehearsal_try_command(struct rehearsal *r, rehearsal_done_fn *done, void *user)
+{
+    uint32_t can;
+    const struct rehearsal_device *lamp = choose_lamp(r, &can);
     if (!lamp) {
         return ERR_NOT_FOUND;
     }
-    if (best & (1u << REHEARSAL_LEVEL)) {
+    if (can & (1u << REHEARSAL_LEVEL)) {
         const double level = lamp->value[REHEARSAL_LEVEL] == 40 ? 60 : 40;
         return rehearsal_command(r, lamp, "level", &level, done, user);
     }
     return rehearsal_command(r, lamp, lamp->value[REHEARSAL_SWITCH] != 0 ? "off" : "on", NULL, done, user);
+}
+
+/* A level would turn on a lamp that is off, so there the switch is left where it is. */
+int rehearsal_keep_command(struct rehearsal *r, rehearsal_done_fn *done, void *user)
+{
+    uint32_t can;
+    const struct rehearsal_device *lamp = choose_lamp(r, &can);
+    if (!lamp) {
+        return ERR_NOT_FOUND;
+    }
+    bool knows_switch = can & (1u << REHEARSAL_SWITCH), on = knows_switch && lamp->value[REHEARSAL_SWITCH] != 0;
+    if ((can & (1u << REHEARSAL_LEVEL)) && (on || !knows_switch)) {
+        return rehearsal_command(r, lamp, "level", &lamp->value[REHEARSAL_LEVEL], done, user);
+    }
+    return rehearsal_command(r, lamp, on ? "on" : "off", NULL, done, user);
 }
 
 int rehearsal_grant(struct rehearsal *r, rehearsal_done_fn *done, void *user)

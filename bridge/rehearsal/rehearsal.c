@@ -35,6 +35,7 @@ static void copy_config(struct rehearsal_config *to, const struct rehearsal_conf
     to->callback_client_secret = copy(from->callback_client_secret ? from->callback_client_secret : "");
     to->listen = copy(from->listen ? from->listen : "127.0.0.1:0");
     to->ca_file = copy(from->ca_file);
+    to->connect_to = copy(from->connect_to);
     to->token_life_s = from->token_life_s > 0 ? from->token_life_s : TOKEN_LIFE_S;
     to->answer_within_ms = from->answer_within_ms > 0 ? from->answer_within_ms : ANSWER_WITHIN_MS;
 }
@@ -51,7 +52,7 @@ static void free_config(struct rehearsal_config *c)
 {
     const char *const texts[] = {c->url,           c->account,      c->password,           c->client_id,
                                  c->client_secret, c->redirect_uri, c->callback_client_id, c->callback_client_secret,
-                                 c->listen,        c->ca_file};
+                                 c->listen,        c->ca_file,      c->connect_to};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         free_text(texts[i]);
     }
@@ -270,6 +271,7 @@ void ask_bridge(struct rehearsal *r, const struct asked *asked, fetch_done_fn *d
         .max_body = ANSWER_MAX,
         .policy = FETCH_ALLOW_HTTP | FETCH_ALLOW_PRIVATE, /* a bridge may be asked from inside its own house */
         .ca_file = r->config.ca_file,
+        .connect_to = r->config.connect_to,
     };
     r->call = fetch_start(r->fetch, &request, done, r);
     str_done(&url);
@@ -283,6 +285,16 @@ bool answer_is_json(const struct fetch_result *result)
 }
 
 /* ---- the rest of the header ---- */
+
+const char *rehearsal_token(const struct rehearsal *r)
+{
+    return str_z(r->refresh.len > 0 ? &r->refresh : &r->code);
+}
+
+bool rehearsal_wants_grant(const struct rehearsal *r)
+{
+    return r->wants_grant;
+}
 
 const char *rehearsal_callback_url(const struct rehearsal *r)
 {

@@ -79,6 +79,7 @@ struct rehearsal_config {
     const char *callback_client_id, *callback_client_secret; /* what the bridge must present at ours */
     const char *listen;        /* of the callback endpoint, NULL: 127.0.0.1 and a free port */
     const char *ca_file;       /* further trust anchor for the bridge's certificate, or NULL */
+    const char *connect_to;    /* "host:port" to connect to in place of the URL's, or NULL */
     uint32_t token_life_s;     /* of callback tokens; 0: 86400 */
     uint32_t answer_within_ms; /* how long SmartThings waits; 0: 10 000 */
     void (*step)(void *user, const struct rehearsal_step *step);
@@ -89,7 +90,10 @@ struct rehearsal_config {
 /* Texts are copied. ERR_INVALID and others with a sentence in `why`. */
 int rehearsal_new(struct loop *loop, const struct rehearsal_config *config, struct rehearsal **ret_rehearsal,
                   struct str *why);
-void rehearsal_free(struct rehearsal *r);                      /* the act under way never ends */
+void rehearsal_free(struct rehearsal *r); /* the act under way never ends */
+/* What the bridge gave, to name the link by: the refresh token, before there is one the code, or "". */
+const char *rehearsal_token(const struct rehearsal *r);
+bool rehearsal_wants_grant(const struct rehearsal *r);         /* the last discovery asked for callback access */
 const char *rehearsal_callback_url(const struct rehearsal *r); /* http://127.0.0.1:port, as bound */
 
 /* Each act: 0 and `done` later, from the loop, with 0 when every step passed (or else ERR_REJECTED); ERR_BUSY while
@@ -101,10 +105,11 @@ rehearsal_act_fn rehearsal_renew;    /* a new access token by the refresh token 
 rehearsal_act_fn rehearsal_discover; /* where the bridge asks for callback access, `grant` follows at once */
 rehearsal_act_fn rehearsal_refresh;  /* the states of all devices */
 rehearsal_act_fn
-    rehearsal_try_command;        /* one that the first device (by name) that can will show: its level, or its switch */
-rehearsal_act_fn rehearsal_grant; /* grantCallbackAccess, until the code was exchanged */
-rehearsal_act_fn rehearsal_await; /* until a stateCallback was taken that came after this act began, 30 s */
-rehearsal_act_fn rehearsal_unlink; /* integrationDeleted */
+    rehearsal_try_command; /* one that the first device (by name) that can will show: its level, or its switch */
+rehearsal_act_fn rehearsal_keep_command; /* one that changes nothing: the level, or else the switch, that a lamp has */
+rehearsal_act_fn rehearsal_grant;        /* grantCallbackAccess, until the code was exchanged */
+rehearsal_act_fn rehearsal_await;        /* until a stateCallback was taken that came after this act began, 30 s */
+rehearsal_act_fn rehearsal_unlink;       /* integrationDeleted */
 /* interactionResult, as SmartThings tells that it could not use an answer. */
 int rehearsal_complain(struct rehearsal *r, bool authenticated, rehearsal_done_fn *done, void *user);
 /* verb: on, off, level, kelvin, color, refresh, with as many values as rehearsal_verb_values says. device NULL: all. */

@@ -154,7 +154,7 @@ static void token_send(struct link *link)
     bool refresh = link->row.state == SMARTTHINGS_REFRESHING;
     const char *credential = refresh ? link->row.refresh : link->row.code;
     unsigned policy = 0;
-    if (!secret || !credential || rules_url(link->row.token_url, st->config.callback_hosts, &policy) != 0) {
+    if (!secret || !credential || link_url(link, link->row.token_url, &policy) != 0) {
         link_trouble(link, !secret ? "no callback_client_secret_file is configured: tokens cannot be renewed"
                                    : "the token URL is not on the list of callback_hosts any more");
         wake_in(link, CLIENT_RETRY_MS);
@@ -196,7 +196,8 @@ static void settled(struct link *link, int result, struct callback_row *failed)
     if (link->row.state == SMARTTHINGS_GRANTED) {
         link->token_refused = false;
     }
-    if (link->row.state == SMARTTHINGS_GRANTED && !link->unsaved) {
+    /* A rehearsal must not end the link of the very house that it tests. */
+    if (link->row.state == SMARTTHINGS_GRANTED && !link->unsaved && !link->rehearsal) {
         oauth_link_confirmed(link->st->oauth, link->oauth);
     }
     delivery_schedule(link);

@@ -397,8 +397,8 @@ static void grant(struct smartthings *st, struct link *link, struct http_exchang
     } else if (!config->callback_client_secret) {
         error = GLOBAL_INVALID_CLIENT_SECRET;
         why = "no smartthings.callback_client_secret_file is configured";
-    } else if (rules_url(x->grant.token_url, config->callback_hosts, &policy) != 0 ||
-               rules_url(x->grant.callback_url, config->callback_hosts, &policy) != 0) {
+    } else if (link_url(link, x->grant.token_url, &policy) != 0 ||
+               link_url(link, x->grant.callback_url, &policy) != 0) {
         error = GLOBAL_BAD_REQUEST;
         cause = CAUSE_CALLBACK_HOST_REFUSED;
         why = "callbackUrls are not https on a host of smartthings.callback_hosts";

@@ -51,7 +51,7 @@ static void post(struct link *link, const struct str *body)
 {
     struct smartthings *st = link->st;
     unsigned policy = 0;
-    if (rules_url(link->row.callback_url, st->config.callback_hosts, &policy) != 0) {
+    if (link_url(link, link->row.callback_url, &policy) != 0) {
         link_trouble(link, "the callback URL is not on the list of callback_hosts any more");
         outbox_returned(&link->outbox, loop_now(st->loop), RULES_BACKOFF_MAX_MS);
         delivery_schedule(link);

@@ -66,6 +66,7 @@ struct link {
     uint8_t id[OAUTH_LINK_ID_SIZE];
     char name[OAUTH_LINK_ID_SIZE * 2 + 1];
     bool ended;
+    char *rehearsal;         /* origin of smartthings_rehearse, else NULL */
     struct callback_row row; /* as durable, except after a failed save of tokens (unsaved) */
     bool saving;             /* a row is on its way to the store */
     bool unsaved;            /* tokens that could not be written: used, and written when that works again */
@@ -95,6 +96,8 @@ struct link {
 struct link *link_of(struct smartthings *st, struct oauth_link *oauth); /* makes the record at first use */
 struct link *link_known(const struct smartthings *st, const struct oauth_link *oauth); /* NULL */
 int link_load(struct smartthings *st);
+/* May we POST there? 0 with the policy of the fetch; ERR_INVALID, ERR_DENIED. */
+int link_url(const struct link *link, const char *url, unsigned *ret_policy);
 void link_forget(struct link *link); /* it has ended: everything is dropped, its row too */
 void link_free(struct link *link);
 void link_trouble(struct link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));

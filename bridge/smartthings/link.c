@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/secrets.h"
 #include "smartthings/internal.h"
+#include "smartthings/rules.h"
 #include "store/store.h"
 
 static const char *const state_texts[] = {
@@ -242,6 +243,12 @@ static int load_row(void *user, const struct store_row *row)
     return 0;
 }
 
+int link_url(const struct link *link, const char *url, unsigned *ret_policy)
+{
+    return link->rehearsal ? rules_rehearsal_url(url, link->rehearsal, ret_policy)
+                           : rules_url(url, link->st->config.callback_hosts, ret_policy);
+}
+
 int link_load(struct smartthings *st)
 {
     return store_read(st->store,
@@ -264,6 +271,8 @@ void link_forget(struct link *link)
     delivery_stop(link);
     callback_row_done(&link->row);
     outbox_done(&link->outbox);
+    free(link->rehearsal);
+    link->rehearsal = NULL;
     struct store_batch *batch = store_batch_new();
     store_batch_add(batch, "DELETE FROM callbacks WHERE link_id = ?1", "b", link->id, sizeof link->id);
     store_submit(st->store, batch, NULL, NULL);
@@ -276,5 +285,6 @@ void link_free(struct link *link)
     callback_row_done(&link->row);
     outbox_done(&link->outbox);
     str_done(&link->error);
+    free(link->rehearsal);
     free(link);
 }

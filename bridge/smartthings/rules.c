@@ -41,6 +41,27 @@ int rules_url(const char *text, const char *const *hosts, unsigned *ret_policy)
     return ERR_DENIED;
 }
 
+bool rules_rehearsal_origin(const char *origin)
+{
+    struct url url;
+    return url_parse(origin, &url) == 0 && (strcmp(url.scheme, "http") == 0 || strcmp(url.scheme, "https") == 0) &&
+           (strcmp(url.host, "127.0.0.1") == 0 || strcmp(url.host, "::1") == 0) && url.port_given && url.port != 0 &&
+           strcmp(url.path, "/") == 0;
+}
+
+int rules_rehearsal_url(const char *text, const char *origin, unsigned *ret_policy)
+{
+    struct url url, allowed;
+    if (url_parse(text, &url) != 0 || url_parse(origin, &allowed) != 0) {
+        return ERR_INVALID;
+    }
+    if (strcmp(url.scheme, allowed.scheme) != 0 || strcmp(url.host, allowed.host) != 0 || url.port != allowed.port) {
+        return ERR_DENIED;
+    }
+    *ret_policy = FETCH_ALLOW_HTTP | FETCH_ALLOW_PRIVATE;
+    return 0;
+}
+
 static bool is_one_of(const char *text, const char *const *list)
 {
     for (; text && *list; list++) {

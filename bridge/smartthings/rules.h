@@ -10,6 +10,11 @@
 /* May this callback URL be used? https and a host on the list (at label boundaries); a listed loopback host also by
    http. *ret_policy: FETCH_ALLOW_*. ERR_INVALID (no URL), ERR_DENIED. */
 int rules_url(const char *text, const char *const *hosts, unsigned *ret_policy);
+/* Is this an origin that a rehearsal may be told at: http or https, a loopback address (a number: no name that a
+   resolver could turn elsewhere), a port of its own, nothing behind it? */
+bool rules_rehearsal_origin(const char *origin);
+/* Likewise for a URL of a link that is a rehearsal: ERR_DENIED unless it lies at that origin. */
+int rules_rehearsal_url(const char *text, const char *origin, unsigned *ret_policy);
 
 /* What SmartThings' answer to a token request means. */
 enum rules_token {

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/secrets.h"
 #include "smartthings/internal.h"
+#include "smartthings/rules.h"
 
 #define SENSIBLE_WALL_MS INT64_C(1577836800000) /* 2020-01-01: before it the clock has not been set yet */
 
@@ -141,6 +142,17 @@ void smartthings_free(struct smartthings *st)
     }
     lamps_done(&st->lamps);
     free(st);
+}
+
+int smartthings_rehearse(struct smartthings *st, struct oauth_link *oauth, const char *origin)
+{
+    if (!rules_rehearsal_origin(origin)) {
+        return ERR_INVALID;
+    }
+    struct link *link = link_of(st, oauth);
+    free(link->rehearsal);
+    link->rehearsal = mem_text(origin);
+    return 0;
 }
 
 void smartthings_discover_all(struct smartthings *st)

@@ -70,6 +70,12 @@ struct smartthings_link_state {
 int smartthings_link_state(const struct smartthings *st, const struct oauth_link *link,
                            struct smartthings_link_state *ret_state);
 
+/* This one link is a rehearsal (`lightbridge selftest`): its callbacks may go to `origin`, http or https on a loopback
+   address with its port, and nowhere else; and it supersedes no other link when it is granted access. In memory only,
+   until the link ends. Who calls this stands behind the control socket, and names the link by a token that only the
+   client of that link holds; no request to the public listener leads here. ERR_INVALID: no such origin. */
+int smartthings_rehearse(struct smartthings *st, struct oauth_link *link, const char *origin);
+
 /* Sends a discoveryCallback on every link that can take one. */
 void smartthings_discover_all(struct smartthings *st);
 

@@ -154,11 +154,53 @@ static void test_refresh_time(void **state)
     assert_int_equal(rules_refresh_in(t, 0, t), 0);
 }
 
+static void a_rehearsal_is_told_at_its_origin_alone(void **state)
+{
+    static const struct {
+        const char *origin;
+        bool ok;
+    } origins[] = {
+        {"http://127.0.0.1:40000", true},
+        {"https://127.0.0.1:40000/", true},
+        {"http://[::1]:40000", true},
+        {"http://127.0.0.1", false},
+        {"http://localhost:40000", false},
+        {"http://192.168.1.2:40000", false},
+        {"http://127.0.0.1:40000/x", false},
+        {"https://smartthings.com:443", false},
+        {"http://127.0.0.1.evil:40000", false},
+        {"mqtt://127.0.0.1:1883", false},
+        {"", false},
+    };
+    static const struct {
+        const char *url;
+        int result;
+    } urls[] = {
+        {"http://127.0.0.1:40000/oauth/token", 0},           {"http://127.0.0.1:40001/oauth/token", ERR_DENIED},
+        {"https://127.0.0.1:40000/oauth/token", ERR_DENIED}, {"http://localhost:40000/", ERR_DENIED},
+        {"https://c2c-eu.smartthings.com/x", ERR_DENIED},    {"http://127.0.0.1:40000@evil/", ERR_INVALID},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof origins / sizeof origins[0]; i++) {
+        assert_int_equal(rules_rehearsal_origin(origins[i].origin), origins[i].ok);
+    }
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        unsigned policy = 0;
+        assert_int_equal(rules_rehearsal_url(urls[i].url, "http://127.0.0.1:40000", &policy), urls[i].result);
+        assert_int_equal(policy, urls[i].result == 0 ? FETCH_ALLOW_HTTP | FETCH_ALLOW_PRIVATE : 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_urls),    cmocka_unit_test(test_token_answers), cmocka_unit_test(test_post_answers),
-        cmocka_unit_test(test_backoff), cmocka_unit_test(test_retry_after),   cmocka_unit_test(test_refresh_time),
+        cmocka_unit_test(a_rehearsal_is_told_at_its_origin_alone),
+        cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_token_answers),
+        cmocka_unit_test(test_post_answers),
+        cmocka_unit_test(test_backoff),
+        cmocka_unit_test(test_retry_after),
+        cmocka_unit_test(test_refresh_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
