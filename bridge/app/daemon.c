@@ -448,8 +448,8 @@ static int open_installation(struct daemon *d, struct str *why)
     if (err == 0) {
         err = installation_open(d->loop, &d->config->store, &d->in, why);
     }
-    if (err == 0 && d->claim < 0) { /* it was made just now */
-        err = installation_claim(path, true, &d->claim, why);
+    if (err == 0) {
+        err = installation_claim_again(path, true, &d->claim, why);
     }
     return err;
 }

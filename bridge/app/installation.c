@@ -37,7 +37,7 @@ int installation_make_directory(const char *path, unsigned mode, struct str *why
     return result;
 }
 
-/* While we waited, a restore may have put another file in its place. */
+/* While we waited, a restore or an upgrade may have put another file in its place. */
 static bool is_file(int fd, const char *path)
 {
     struct stat ours, there;
@@ -67,6 +67,17 @@ int installation_claim(const char *store_path, bool alone, int *ret_claim, struc
     }
     *ret_claim = fd;
     return 0;
+}
+
+int installation_claim_again(const char *store_path, bool alone, int *claim, struct str *why)
+{
+    if (*claim >= 0 && is_file(*claim, store_path)) {
+        return 0;
+    }
+    int old = *claim;
+    int err = installation_claim(store_path, alone, claim, why);
+    installation_release(old); /* only now: whoever waits for it finds that the name has gone to another file */
+    return err;
 }
 
 void installation_release(int claim)

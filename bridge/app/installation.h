@@ -33,6 +33,8 @@ void installation_close(struct installation *in);
    file's too. A restore that was interrupted is brought to its end first. */
 int installation_claim(const char *store_path, bool alone, int *ret_claim, struct str *why);
 void installation_release(int claim);
+/* After opening: the claim follows the name where a store was made, or upgraded and so became another file. */
+int installation_claim_again(const char *store_path, bool alone, int *claim, struct str *why);
 
 /* The key in a key file (config.store.key_file). Its errors with a sentence. */
 int installation_read_key(const char *path, uint8_t ret_key[SECRETS_KEY_SIZE], struct str *why);

@@ -38,6 +38,9 @@ int offline_open(struct offline *o, const struct config *config, const char *com
     if (err == 0) {
         err = installation_open(o->loop, &config->store, &o->in, &why);
     }
+    if (err == 0) {
+        err = installation_claim_again(config->store.path, false, &o->claim, &why);
+    }
     if (err == 0 && o->in.trouble.len > 0) {
         err = ERR_LOST;
         str_add_z(&why, str_z(&o->in.trouble));

@@ -11,6 +11,7 @@
 #include "base/url.h"
 #include "store/engine.h"
 #include "store/schema.h"
+#include "store/upgrade.h"
 
 #define CHECK_MAX_BYTES (64 * 1024 * 1024) /* larger files are not read through at the start */
 #define BUSY_MS 5000                       /* another program (a backup, the command line) holds the lock */
@@ -69,6 +70,17 @@ static void set_unread(struct engine *engine, const char *why)
     engine->unread = true;
     str_printf(&engine->trouble, "%s cannot be opened (%s). Make it readable and writable, then restart.", engine->path,
                why);
+}
+
+static void set_not_upgraded(struct engine *engine, int version, const char *why)
+{
+    set_health(engine, STORE_FULL);
+    engine->unread = true;
+    str_printf(
+        &engine->trouble,
+        "%s is of version %d and could not be brought to version %d (%s). It is as it was: mend that and restart, "
+        "or go on with the program before this one.",
+        engine->path, version, store_schema_version(), why);
 }
 
 /* ---- one connection ---- */
@@ -212,6 +224,26 @@ static int create_file(const char *path)
     return error;
 }
 
+/* An older store becomes one of ours, beside the old file. True: `*ret_db` is it, opened anew; otherwise the health
+   says why not. Takes *ret_db. */
+static bool upgrade(struct engine *engine, int version, sqlite3 **ret_db)
+{
+    struct str why = STR_INIT;
+    int rc = store_upgrade(*ret_db, engine->path, version, &why);
+    *ret_db = NULL;
+    if (rc == SQLITE_OK) {
+        rc = connect_db(engine->path, SQLITE_OPEN_READWRITE, ret_db);
+        str_add_z(&why, rc == SQLITE_OK ? "" : sqlite3_errstr(rc));
+    }
+    if ((rc & 0xff) == SQLITE_CORRUPT) {
+        set_damaged(engine, str_z(&why));
+    } else if (rc != SQLITE_OK) {
+        set_not_upgraded(engine, version, str_z(&why));
+    }
+    str_done(&why);
+    return rc == SQLITE_OK;
+}
+
 /* For reading and writing. True: the case is decided (health says how). False: *ret_rc says what stood against
    it, and reading alone may still work. */
 static bool open_for_writing(struct engine *engine, int *ret_rc)
@@ -226,8 +258,17 @@ static bool open_for_writing(struct engine *engine, int *ret_rc)
         close_db(db);
         return true;
     }
+    if (rc == SQLITE_OK && sqlite3_db_readonly(db, "main") == 1) {
+        rc = SQLITE_READONLY;
+    }
+    if (rc == SQLITE_OK && found.version > 0 && found.version < store_schema_version()) {
+        if (!upgrade(engine, (int)found.version, &db)) {
+            return true;
+        }
+        found.version = store_schema_version();
+    }
     if (rc == SQLITE_OK) {
-        rc = sqlite3_db_readonly(db, "main") == 1 ? SQLITE_READONLY : set_up(engine, db, found.version);
+        rc = set_up(engine, db, found.version);
     }
     if (rc == SQLITE_OK) {
         set_checkpoint_on_close(db, true);
