@@ -93,6 +93,28 @@ static void trouble_says(const char *part)
     }
 }
 
+/* An upgrade puts another file in the store's place: the claim goes with the name, and the old file gives none. */
+static void a_claim_follows_the_name(void **state)
+{
+    int daemon = -1, other = -1;
+    char beside[sizeof store_path + 8];
+    (void)state;
+    make();
+    assert_int_equal(installation_claim(store_path, true, &daemon, &why), 0);
+    int before = daemon;
+    assert_int_equal(installation_claim_again(store_path, true, &daemon, &why), 0);
+    assert_int_equal(daemon, before);
+    snprintf(beside, sizeof beside, "%s.new", store_path);
+    assert_int_equal(file_create(beside, "x", 1, 0600), 0);
+    assert_int_equal(rename(beside, store_path), 0);
+    assert_int_equal(installation_claim_again(store_path, true, &daemon, &why), 0);
+    assert_int_equal(installation_claim(store_path, false, &other, &why), ERR_BUSY);
+    installation_release(daemon);
+    assert_int_equal(installation_claim(store_path, false, &other, &why), 0);
+    installation_release(other);
+    str_clear(&why);
+}
+
 static void a_store_has_one_daemon(void **state)
 {
     int daemon = 0, command = 0, other = 0;
@@ -330,9 +352,11 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(a_store_has_one_daemon),      CASE(the_first_start_makes_both),      CASE(a_lost_store_is_not_made_anew),
-        CASE(a_lost_key_is_not_made_anew), CASE(a_key_of_another_store),          CASE(a_corrupt_store_is_left_alone),
-        CASE(a_newer_store_is_left_alone), CASE(a_folder_that_cannot_be_written), CASE(systemd_is_told),
+        CASE(a_store_has_one_daemon),          CASE(a_claim_follows_the_name),
+        CASE(the_first_start_makes_both),      CASE(a_lost_store_is_not_made_anew),
+        CASE(a_lost_key_is_not_made_anew),     CASE(a_key_of_another_store),
+        CASE(a_corrupt_store_is_left_alone),   CASE(a_newer_store_is_left_alone),
+        CASE(a_folder_that_cannot_be_written), CASE(systemd_is_told),
         CASE(the_watchdog_is_ours_or_not),
     };
     if (secrets_init() != 0) {

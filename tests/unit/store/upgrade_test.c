@@ -152,6 +152,8 @@ static void clear(struct fixture *f)
     }
     snprintf(name, sizeof name, "%s/real.db", f->folder);
     unlink(name);
+    snprintf(name, sizeof name, "%s/real.db.before-1", f->folder);
+    unlink(name);
 }
 
 static int tear_down(void **state)
