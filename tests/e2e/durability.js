@@ -49,6 +49,9 @@ export async function startTraced(t, { place, env = {}, ...options } = {}) {
     place ??= await installation(t, { program, ...options });
     const traceFile = join(place.folder, `trace-${startTraced.count++}`);
     const refuseFile = join(place.folder, "refuse");
+    if (options.refuseFirst) {
+        writeFileSync(refuseFile, `${options.refuseFirst}`); // from its first call on
+    }
     const bridge = await startBridge(t, {
         place,
         args: options.args,
