@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { chownSync, copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { Browser, Cloud, statesOf } from "./cloud.js";
@@ -274,6 +274,18 @@ test("a store that is gone or damaged, a key that is gone: the messages point to
         cloud.bridge = await startBridge(t, { place });
         await works(cloud);
         await cloud.bridge.stop();
+    }
+});
+
+test("restored by root, the files are theirs who have the folder", { skip: process.getuid() === 0 ? false : "only root gives files away" }, async (t) => {
+    const { bridge, file } = await linked(t);
+    await bridge.stop();
+    const place = await newMachine(t, bridge.place);
+    chownSync(place.folder, 12345, 23456);
+    await fine(restore(place, file));
+    for (const name of ["lightbridge.db", ...secrets]) {
+        const { uid, gid } = statSync(join(place.folder, name));
+        assert.deepEqual([uid, gid], [12345, 23456], name);
     }
 });
 
