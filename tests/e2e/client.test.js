@@ -1,6 +1,8 @@
 // Clients beside SmartThings: added on the command line, linked and used by OAuth clients that somebody else wrote.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import test from "node:test";
 import { AuthorizationCode } from "simple-oauth2";
 import * as oauth from "oauth4webapi";
@@ -208,4 +210,15 @@ test("client add, list and remove without a daemon", async (t) => {
     const server = await discovered(bridge);
     assert.ok((await linked(server, { client_id: "dash" }, oauth.ClientSecretPost(secret))).access_token);
     assert.equal(spawnSync("grep", ["-rqF", secret, place.folder]).status, 1, "the secret is nowhere on the disk");
+});
+
+test("a password's hash follows the configured cost at the next login", async (t) => {
+    const place = await installation(t, { extra: { accounts: { memory_kib: 8192, passes: 3 } } });
+    const kept = () => readFileSync(join(place.folder, "lightbridge.db"), "latin1");
+    assert.match(kept(), /m=8192,t=3,p=1/);
+    writeFileSync(place.file, readFileSync(place.file, "utf8").replace("memory_kib: 8192", "memory_kib: 4096"));
+    const bridge = await startBridge(t, { place });
+    await new Cloud(bridge).link();
+    await bridge.stop(); // what is in the WAL goes into the file
+    assert.match(kept(), /m=4096,t=3,p=1/);
 });
