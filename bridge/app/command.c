@@ -74,6 +74,13 @@ const struct command commands[] = {
      "The daemon must not be running. A configuration that is here stays; without one the\n"
      "backup's is put in its place. Nothing changes unless the whole backup can be read.\n",
      command_restore},
+    {"doctor", "[--json] [--ca-file FILE] [--connect H:P]", "every check with its verdict, and what to do",
+     "  --json          machine-readable; described in lightbridge(1)\n"
+     "  --ca-file FILE  trusted for the public URL, too; SmartThings does not trust it\n"
+     "  --connect H:P   connects to host H, port P: for routers that do not lead back in\n",
+     "Exit 0 only when all is well: a warning is an answer of no, too. What cannot be looked at\n"
+     "is skipped and says why; without a daemon that is much, and the daemon is what failed.\n",
+     command_doctor},
     {"selftest", "--account NAME [--ca-file FILE] [--connect H:P]",
      "plays SmartThings through the public URL: does linking work?",
      "  --account NAME  logs in as this account\n"

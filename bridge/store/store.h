@@ -78,6 +78,10 @@ const void *store_row_blob(const struct store_row *row, int column, size_t *ret_
 
 /* ---- keeping ---- */
 
+/* Reads the file through without writing to it; blocking, and a daemon may use it meanwhile. ERR_NOT_FOUND, ERR_DENIED
+   (not readable); ERR_CORRUPT, ERR_IO (damaged, not writable) with a sentence in `why`. For the command line. */
+int store_examine(const char *path, struct str *why);
+
 /* `lightbridge store reset`: moves the database (with -wal and -shm) aside to PATH.YYYYMMDD-HHMMSS and leaves none. */
 int store_set_aside(const char *path, struct str *ret_where);
 /* The schema's version that this program writes. */

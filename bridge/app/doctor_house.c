@@ -1,0 +1,188 @@
+/* The house and its links: what the daemon tells of them. */
+#include <string.h>
+
+#include "app/doctor.h"
+#include "base/json.h"
+
+#define DAY_MS (INT64_C(86400) * 1000)
+#define IDLE_DAYS 90
+
+static const char *text_of(const struct json *object, const char *key)
+{
+    const char *text = json_get_text(object, key);
+    return text ? text : "";
+}
+
+static int64_t number_of(const struct json *object, const char *key)
+{
+    int64_t value = 0;
+    (void)json_integer(json_get(object, key), 0, INT64_MAX, &value);
+    return value;
+}
+
+static void add(struct str *s, const char *between, const char *text)
+{
+    str_printf(s, "%s%s", s->len > 0 ? between : "", text);
+}
+
+void doctor_drivers(struct doctor *d, struct doctor_finding *f)
+{
+    struct str bad = STR_INIT;
+    size_t count = 0;
+    for (const struct json *x = json_first(json_get(d->status, "drivers")); x; x = json_next(x)) {
+        const char *status = text_of(x, "status");
+        count++;
+        if (strstr(status, "not connected") || strstr(status, " offline, ") || strstr(status, "not heard yet") ||
+            strstr(status, "cut") || strstr(status, "no JSON")) {
+            add(&bad, "; ", text_of(x, "name"));
+            str_printf(&bad, ": %s", status);
+        }
+    }
+    if (count == 0) {
+        doctor_say(f, DOCTOR_FAILED, "name a broker under mqtt, with its url",
+                   "no driver is configured: there is no lamp");
+    } else if (bad.len > 0) {
+        doctor_say(
+            f, DOCTOR_FAILED,
+            "start the broker, or correct mqtt.url, username and password_file; is Zigbee2MQTT running, and is its "
+            "base topic listed?",
+            "%s", str_z(&bad));
+    } else {
+        doctor_say(f, DOCTOR_OK, "", "%zu connected", count);
+    }
+    str_done(&bad);
+}
+
+void doctor_lamps(struct doctor *d, struct doctor_finding *f)
+{
+    struct str bad = STR_INIT;
+    size_t count = 0;
+    for (const struct json *x = json_first(json_get(d->lights, "lights")); x; x = json_next(x)) {
+        const char *reach = text_of(x, "reach");
+        count++;
+        if (strcmp(reach, "online") != 0) {
+            add(&bad, ", ", text_of(x, "name"));
+            str_add_z(&bad, strcmp(reach, "offline") == 0 ? " is offline" : " was never heard");
+        }
+    }
+    if (count == 0) {
+        doctor_say(f, DOCTOR_WARNING, "pair a lamp in Zigbee2MQTT", "there is no lamp yet");
+    } else if (bad.len > 0) {
+        doctor_say(f, DOCTOR_WARNING, "give it power, or forget it: `lightbridge light NAME --forget`", "%s",
+                   str_z(&bad));
+    } else {
+        doctor_say(f, DOCTOR_OK, "", "%zu online", count);
+    }
+    str_done(&bad);
+}
+
+void doctor_clients(struct doctor *d, struct doctor_finding *f)
+{
+    static const char *const regions[] = {"us", "eu", "ap"};
+    const struct config_smartthings *st = &d->config->smartthings;
+    struct str missing = STR_INIT, uri = STR_INIT;
+    for (size_t i = 0; i < sizeof regions / sizeof regions[0]; i++) {
+        bool there = false;
+        str_clear(&uri);
+        str_printf(&uri, "https://c2c-%s.smartthings.com/oauth/callback", regions[i]);
+        for (unsigned k = 0; k < st->redirect_uris_count; k++) {
+            there = there || strcmp(st->redirect_uris[k], str_z(&uri)) == 0;
+        }
+        if (!there) {
+            add(&missing, ", ", str_z(&uri));
+        }
+    }
+    if (!st->client_secret_file) {
+        doctor_say(f, DOCTOR_FAILED, "`lightbridge setup` makes one",
+                   "smartthings.client_secret_file is not set: nobody can link");
+    } else if (missing.len > 0) {
+        doctor_say(f, DOCTOR_WARNING, "leave smartthings.redirect_uris out, or add them",
+                   "linking fails in these regions, whose redirect URIs are not listed: %s", str_z(&missing));
+    } else {
+        doctor_say(f, DOCTOR_OK, "", "%s, with SmartThings' three redirect URIs", st->client_id);
+    }
+    str_done(&missing);
+    str_done(&uri);
+}
+
+void doctor_credentials(struct doctor *d, struct doctor_finding *f)
+{
+    const struct config_smartthings *st = &d->config->smartthings;
+    if (!st->callback_client_id) {
+        doctor_say(f, DOCTOR_FAILED, "enter what SmartThings gave at registration: `lightbridge setup` takes it",
+                   "smartthings.callback_client_id is not set: what is switched elsewhere never shows in the app");
+    } else if (d->same_secret) {
+        doctor_say(f, DOCTOR_FAILED,
+                   "client_secret_file is what we give to SmartThings, callback_client_secret_file what it gave to us",
+                   "both pairs have the same secret: one of them was entered in the place of the other");
+    } else {
+        doctor_say(f, DOCTOR_OK, "", "two pairs, different");
+    }
+}
+
+static void judge_link(const struct json *link, int64_t now_ms, struct str *bad, bool *ret_failed)
+{
+    const struct json *finding = json_get(json_get(link, "trace"), "finding");
+    int64_t used = number_of(link, "used_at");
+    if (strcmp(text_of(json_get(link, "callback"), "state"), "needs_grant") == 0) {
+        add(bad, "; ", text_of(link, "id"));
+        str_printf(bad, " of %s needs a grant: the app does not hear of changes", text_of(link, "account"));
+        *ret_failed = true;
+    } else if (json_is_object(finding)) {
+        add(bad, "; ", text_of(link, "id"));
+        str_printf(bad, " of %s: %s: %s", text_of(link, "account"), text_of(finding, "title"),
+                   text_of(finding, "sentence"));
+        *ret_failed = true;
+    } else if (used > 0 && now_ms - used > IDLE_DAYS * DAY_MS) {
+        add(bad, "; ", text_of(link, "id"));
+        str_printf(bad, " of %s was not used for %lld days", text_of(link, "account"),
+                   (long long)((now_ms - used) / DAY_MS));
+    }
+}
+
+void doctor_links(struct doctor *d, struct doctor_finding *f)
+{
+    struct str bad = STR_INIT;
+    size_t count = 0;
+    bool failed = false;
+    for (const struct json *x = json_first(json_get(d->links, "links")); x; x = json_next(x)) {
+        if (json_is_true(json_get(x, "alive")) && number_of(x, "redeemed_at") != 0) {
+            count++;
+            judge_link(x, d->now_s * 1000, &bad, &failed);
+        }
+    }
+    if (bad.len > 0) {
+        doctor_say(
+            f, failed ? DOCTOR_FAILED : DOCTOR_WARNING,
+            "`lightbridge links ID` tells its story. A grant comes with the next discovery: open the devices of the "
+            "linked service in the app and refresh; if it does not come, unlink and link again",
+            "%s", str_z(&bad));
+    } else if (count == 0) {
+        doctor_say(f, DOCTOR_SKIPPED, "", "nobody has linked yet");
+    } else {
+        doctor_say(f, DOCTOR_OK, "", "%zu, all well", count);
+    }
+    str_done(&bad);
+}
+
+/* Old attempts are history: only one that is newer than the last success says something of now. */
+void doctor_attempts(struct doctor *d, struct doctor_finding *f)
+{
+    const struct json *last = NULL;
+    int64_t linked = 0;
+    for (const struct json *x = json_first(json_get(d->links, "links")); x; x = json_next(x)) {
+        linked = number_of(x, "redeemed_at") > linked ? number_of(x, "redeemed_at") : linked;
+    }
+    for (const struct json *x = json_first(json_get(d->links, "attempts")); x; x = json_next(x)) {
+        if (json_is_object(json_get(x, "finding")) && number_of(x, "began_at") > linked) {
+            last = x;
+        }
+    }
+    if (last) {
+        const struct json *finding = json_get(last, "finding");
+        doctor_say(f, DOCTOR_WARNING, text_of(finding, "advice"), "the last attempt to link (a%lld) failed at %s: %s",
+                   (long long)number_of(last, "attempt"), text_of(finding, "title"), text_of(finding, "sentence"));
+    } else {
+        doctor_say(f, DOCTOR_OK, "", "none has failed since the last that succeeded");
+    }
+}
