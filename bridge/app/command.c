@@ -74,6 +74,12 @@ const struct command commands[] = {
      "The daemon must not be running. A configuration that is here stays; without one the\n"
      "backup's is put in its place. Nothing changes unless the whole backup can be read.\n",
      command_restore},
+    {"setup", "", "from nothing to \"now link it in the app\"", "",
+     "Asks for the public URL and an account, makes the client secret, prints what to enter in\n"
+     "SmartThings' developer console, takes the credentials that it gives back, and ends with\n"
+     "doctor. Can be run again: an empty answer keeps what is there. The configuration as it\n"
+     "was is kept beside it, as lightbridge.yaml.before-setup.\n",
+     command_setup},
     {"doctor", "[--json] [--ca-file FILE] [--connect H:P]", "every check with its verdict, and what to do",
      "  --json          machine-readable; described in lightbridge(1)\n"
      "  --ca-file FILE  trusted for the public URL, too; SmartThings does not trust it\n"

@@ -59,6 +59,7 @@ int command_links(const struct command *self, int argc, char **argv);
 int command_unlink(const struct command *self, int argc, char **argv);
 int command_backup(const struct command *self, int argc, char **argv);
 int command_restore(const struct command *self, int argc, char **argv);
+int command_setup(const struct command *self, int argc, char **argv);
 int command_doctor(const struct command *self, int argc, char **argv);
 int command_selftest(const struct command *self, int argc, char **argv);
 int command_store(const struct command *self, int argc, char **argv);
