@@ -17,6 +17,7 @@
 #include "loop/loop.h"
 
 #define PATIENCE_S 8u
+#define OUTSIDE_S 5u
 
 #define HERE NEED_CONFIG
 #define LIVE (NEED_CONFIG | NEED_DAEMON)
@@ -37,6 +38,7 @@ const struct doctor_check doctor_checks[] = {
     {"bridge", "leads to this bridge", LIVE | NEED_URL | NEED_TLS, doctor_bridge},
     {"clients", "OAuth clients", HERE, doctor_clients},
     {"credentials", "credential pairs", HERE, doctor_credentials},
+    {"callback-hosts", "SmartThings' hosts", HERE, doctor_callback_hosts},
     {"links", "links", LIVE, doctor_links},
     {"attempts", "attempts to link", LIVE, doctor_attempts},
 };
@@ -82,43 +84,90 @@ void doctor_say(struct doctor_finding *f, enum doctor_verdict verdict, const cha
 struct asking {
     struct doctor *d;
     struct loop *loop;
+    void (*take)(struct doctor *d, const struct fetch_result *result);
 };
 
 static void answered(void *user, const struct fetch_result *result)
 {
     struct asking *a = user;
-    a->d->answer = result->result;
-    a->d->answer_status = result->status;
-    str_add_z(&a->d->answer_why, result->why);
-    if (result->result == 0) {
-        const char *date = fetch_answer_header(result, "Date"), *instance = fetch_answer_header(result, HTTP_INSTANCE);
-        str_add_z(&a->d->date, date ? date : "");
-        str_add_z(&a->d->instance, instance ? instance : "");
-    }
+    a->take(a->d, result);
     loop_stop(a->loop);
 }
 
-static void ask_health(struct doctor *d)
+static void get(struct doctor *d, const struct fetch_request *request,
+                void (*take)(struct doctor *d, const struct fetch_result *result))
 {
-    struct asking a = {.d = d};
+    struct asking a = {.d = d, .take = take};
     struct fetch *fetch = NULL;
-    struct str url = STR_INIT;
-    d->answer = loop_new(&a.loop);
-    if (d->answer == 0 && (d->answer = fetch_new(a.loop, &fetch)) == 0) {
-        url_origin(&url, &d->url);
-        str_add_z(&url, "/healthz");
-        fetch_start(fetch,
-                    &(struct fetch_request){.url = str_z(&url),
-                                            .timeout_ms = PATIENCE_S * 1000,
-                                            .policy = FETCH_ALLOW_HTTP | FETCH_ALLOW_PRIVATE,
-                                            .ca_file = d->ca_file,
-                                            .connect_to = d->connect_to},
-                    answered, &a);
+    if (loop_new(&a.loop) == 0 && fetch_new(a.loop, &fetch) == 0) {
+        fetch_start(fetch, request, answered, &a);
         loop_run(a.loop);
     }
     fetch_free(fetch);
     loop_free(a.loop);
+}
+
+static void take_health(struct doctor *d, const struct fetch_result *result)
+{
+    d->answer = result->result;
+    d->answer_status = result->status;
+    str_add_z(&d->answer_why, result->why);
+    if (result->result == 0) {
+        const char *instance = fetch_answer_header(result, HTTP_INSTANCE);
+        str_add_z(&d->instance, instance ? instance : "");
+    }
+}
+
+static void ask_health(struct doctor *d)
+{
+    struct str url = STR_INIT;
+    d->answer = ERR_IO;
+    url_origin(&url, &d->url);
+    str_add_z(&url, "/healthz");
+    get(d,
+        &(struct fetch_request){.url = str_z(&url),
+                                .timeout_ms = PATIENCE_S * 1000,
+                                .policy = FETCH_ALLOW_HTTP | FETCH_ALLOW_PRIVATE,
+                                .ca_file = d->ca_file,
+                                .connect_to = d->connect_to},
+        take_health);
     str_done(&url);
+}
+
+/* Any answer will do: that there is one, and what time it is there. */
+static void take_outside(struct doctor *d, const struct fetch_result *result)
+{
+    const char *date = result->result == 0 ? fetch_answer_header(result, "Date") : NULL;
+    if (result->result == 0) {
+        d->reached++;
+    } else {
+        str_printf(&d->unreached, "%s%s", d->unreached.len > 0 ? "; " : "", result->why);
+    }
+    if (date) {
+        str_clear(&d->date);
+        str_add_z(&d->date, date);
+    }
+}
+
+/* The hosts to which browsers go back are those that take callbacks (facts 1.8, 1.9). */
+static void look_outside(struct doctor *d)
+{
+    const struct config_smartthings *st = &d->config->smartthings;
+    for (unsigned i = 0; i < st->callback_hosts_count; i++) {
+        d->rehearsed = d->rehearsed || strncmp(st->callback_hosts[i], "127.", 4) == 0 ||
+                       strcmp(st->callback_hosts[i], "localhost") == 0 || strcmp(st->callback_hosts[i], "::1") == 0;
+    }
+    for (unsigned i = 0; i < st->redirect_uris_count && !d->rehearsed; i++) {
+        struct url url;
+        struct str origin = STR_INIT;
+        if (url_parse(st->redirect_uris[i], &url) == 0 && strcmp(url.scheme, "https") == 0 &&
+            url_host_under(url.host, "smartthings.com")) {
+            d->asked++;
+            url_origin(&origin, &url);
+            get(d, &(struct fetch_request){.url = str_z(&origin), .timeout_ms = OUTSIDE_S * 1000}, take_outside);
+        }
+        str_done(&origin);
+    }
 }
 
 static void look_at_public_url(struct doctor *d)
@@ -167,6 +216,7 @@ static void find_out(struct doctor *d)
     }
     compare_secrets(d);
     look_at_public_url(d);
+    look_outside(d);
 }
 
 /* ---- telling ---- */
@@ -249,7 +299,7 @@ int command_doctor(const struct command *self, int argc, char **argv)
     json_free(d.status);
     json_free(d.lights);
     json_free(d.links);
-    struct str *const texts[] = {&d.config_trouble, &d.date, &d.instance, &d.answer_why};
+    struct str *const texts[] = {&d.config_trouble, &d.date, &d.instance, &d.answer_why, &d.unreached};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         str_done(texts[i]);
     }

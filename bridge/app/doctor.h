@@ -31,11 +31,14 @@ struct doctor {
     bool has_url, https;
     bool probed; /* `probe` was made and TLS was spoken */
     struct probe probe;
-    struct str date, instance; /* headers of the answer to GET /healthz */
-    int answer;                /* its result: 0, ERR_* */
+    struct str instance; /* headers of the answer to GET /healthz */
+    int answer;          /* its result: 0, ERR_* */
     int answer_status;
     struct str answer_why;
-    bool same_secret; /* of both pairs */
+    bool rehearsed;             /* callback_hosts lists this machine: nothing outside is asked */
+    unsigned asked, reached;    /* SmartThings' hosts, those of redirect_uris */
+    struct str unreached, date; /* why not; Date of the last answer of one */
+    bool same_secret;           /* of both pairs */
     int64_t now_s;
 };
 
@@ -58,7 +61,8 @@ void doctor_say(struct doctor_finding *f, enum doctor_verdict verdict, const cha
 
 /* doctor_place.c: this machine; doctor_public.c: the way in; doctor_house.c: lamps, links */
 typedef void doctor_run_fn(struct doctor *d, struct doctor_finding *f);
-doctor_run_fn doctor_configuration, doctor_daemon, doctor_store, doctor_space, doctor_permissions, doctor_clock;
+doctor_run_fn doctor_configuration, doctor_daemon, doctor_store, doctor_space, doctor_permissions, doctor_clock,
+    doctor_callback_hosts;
 doctor_run_fn doctor_public_url, doctor_tls, doctor_chain, doctor_certificate_name, doctor_expiry, doctor_bridge;
 doctor_run_fn doctor_drivers, doctor_lamps, doctor_clients, doctor_credentials, doctor_links, doctor_attempts;
 

@@ -125,3 +125,21 @@ void doctor_bridge(struct doctor *d, struct doctor_finding *f)
         doctor_say(f, DOCTOR_OK, "", "it leads to this bridge");
     }
 }
+
+void doctor_callback_hosts(struct doctor *d, struct doctor_finding *f)
+{
+    static const char fix[] =
+        "see to the name resolution, the time and the firewall of this machine: it must be let out to "
+        "port 443";
+    if (d->rehearsed) {
+        doctor_say(f, DOCTOR_SKIPPED, "", "callback_hosts lists this machine, so nothing outside is asked");
+    } else if (d->asked == 0) {
+        doctor_say(f, DOCTOR_SKIPPED, "", "smartthings.redirect_uris names no host of SmartThings");
+    } else if (d->reached < d->asked) {
+        doctor_say(f, d->reached == 0 ? DOCTOR_FAILED : DOCTOR_WARNING, fix,
+                   "%u of %u hosts of SmartThings cannot be reached, so changes cannot be told: %s",
+                   d->asked - d->reached, d->asked, str_z(&d->unreached));
+    } else {
+        doctor_say(f, DOCTOR_OK, "", "%u reached", d->reached);
+    }
+}

@@ -104,6 +104,19 @@ static void the_date_of_an_answer(void **state)
     str_done(&d.date);
 }
 
+static void hosts_of_smartthings(void **state)
+{
+    struct doctor d = {.rehearsed = true};
+    (void)state;
+    assert_int_equal(run(doctor_callback_hosts, &d, "nothing outside"), DOCTOR_SKIPPED);
+    d = (struct doctor){.asked = 3, .reached = 3};
+    assert_int_equal(run(doctor_callback_hosts, &d, "3 reached"), DOCTOR_OK);
+    d.reached = 2;
+    assert_int_equal(run(doctor_callback_hosts, &d, "1 of 3"), DOCTOR_WARNING);
+    d.reached = 0;
+    assert_int_equal(run(doctor_callback_hosts, &d, "3 of 3"), DOCTOR_FAILED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +126,7 @@ int main(void)
         cmocka_unit_test(chains),
         cmocka_unit_test(the_shortest_counts),
         cmocka_unit_test(the_date_of_an_answer),
+        cmocka_unit_test(hosts_of_smartthings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
