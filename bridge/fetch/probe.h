@@ -17,7 +17,7 @@ struct probe_certificate {
 struct probe {
     int result;       /* 0: TLS was spoken. ERR_NOT_FOUND: the name does not resolve; ERR_OFFLINE: no connection;
                          ERR_REJECTED: something answers, but no TLS comes of it; ERR_INVALID: ca_file */
-    char why[256];    /* a sentence when result != 0 */
+    char why[768];    /* a sentence when result != 0 */
     char address[64]; /* that was connected to */
     char version[16]; /* "TLSv1.3" */
     bool old_version; /* older than TLS 1.2 */
