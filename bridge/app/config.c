@@ -160,13 +160,30 @@ struct secrets_cost config_password_cost(const struct config *config)
     return (struct secrets_cost){config->accounts.memory_kib, config->accounts.passes};
 }
 
+/* The last part of a path, or its last two joined by an underscore: what systemd makes of a file in a directory that
+   LoadCredential= names (systemd.exec(5)). */
+static void add_credential_name(struct str *s, const char *path, bool joined)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    if (joined && slash) {
+        const char *folder = slash;
+        while (folder > path && folder[-1] != '/') {
+            folder--;
+        }
+        str_add(s, folder, (size_t)(slash - folder));
+        str_add_char(s, '_');
+    }
+    str_add_z(s, name);
+}
+
 char *config_secret_path(const char *path)
 {
     const char *directory = getenv("CREDENTIALS_DIRECTORY");
-    if (directory) {
-        const char *slash = strrchr(path, '/');
+    for (int joined = 0; directory && joined < 2; joined++) {
         struct str s = STR_INIT;
-        str_printf(&s, "%s/%s", directory, slash ? slash + 1 : path);
+        str_printf(&s, "%s/", directory);
+        add_credential_name(&s, path, joined != 0);
         if (access(str_z(&s), R_OK) == 0) {
             return str_take(&s);
         }

@@ -87,8 +87,8 @@ int config_parse(const char *text, size_t len, const char *path, struct config *
 int config_parse_alone(const char *text, size_t len, const char *path, struct config **ret_config, struct str *why);
 void config_free(struct config *config);
 
-/* Path of a secret named by a *_file key: systemd's $CREDENTIALS_DIRECTORY/<last part of it> wins where it exists. The
-   caller frees. */
+/* Path of a secret named by a *_file key: systemd's $CREDENTIALS_DIRECTORY/<last part of it> wins where it exists, then
+   <last but one>_<last>, which LoadCredential= makes of a directory. The caller frees. */
 char *config_secret_path(const char *path);
 
 struct secrets_cost config_password_cost(const struct config *config);

@@ -44,9 +44,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = {"secret", "other", "c.yaml"};
+    static const char *const names[] = {"secret", "other", "c.yaml", "some_where"};
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         (void)unlink(inside(names[i]));
     }
     assert_int_equal(rmdir(folder), 0);
@@ -323,6 +323,16 @@ static void credentials_come_first(void **state)
     free(path);
     path = config_secret_path("/somewhere/else"); /* not among them: where the key says */
     assert_string_equal(path, "/somewhere/else");
+    free(path);
+    path = config_secret_path("/etc/some/where"); /* LoadCredential=some:/etc/some makes this of it */
+    assert_string_equal(path, "/etc/some/where");
+    free(path);
+    put_file("some_where", "s3cret\n");
+    path = config_secret_path("/etc/some/where");
+    assert_string_equal(path, inside("some_where"));
+    free(path);
+    path = config_secret_path("/where");
+    assert_string_equal(path, "/where");
     free(path);
     struct config *c = parse("smartthings: {client_secret_file: /nowhere/secret}", &why);
     assert_non_null(c);
