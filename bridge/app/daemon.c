@@ -58,6 +58,7 @@ struct daemon {
     struct virtual_config demo;
     struct signal_watch *terminate, *interrupt;
     struct timer *watchdog;
+    bool asked; /* the store's thread, for a sign of life */
 };
 
 /* ---- small things others ask of the whole ---- */
@@ -157,10 +158,23 @@ static void end(void *user, int number)
     loop_stop(d->loop);
 }
 
-static void pat_watchdog(void *user)
+/* Back on the loop from the store's thread: both are alive. A store that refuses is alive too, and no restart mends it.
+ */
+static void on_sign_of_life(void *user, int result)
 {
-    (void)user;
-    notify_send("WATCHDOG=1"); /* a timer of the loop: a loop that hangs does not come here */
+    struct daemon *d = user;
+    (void)result;
+    d->asked = false;
+    notify_send("WATCHDOG=1");
+}
+
+static void ask_for_life(void *user)
+{
+    struct daemon *d = user;
+    if (!d->asked) { /* one question at a time, however long its answer takes */
+        d->asked = true;
+        store_ask(d->in.store, on_sign_of_life, d);
+    }
 }
 
 /* ---- opening ---- */
@@ -386,7 +400,7 @@ static void open_signals(struct daemon *d)
     d->terminate = signal_watch_new(d->loop, SIGTERM, end, d);
     d->interrupt = signal_watch_new(d->loop, SIGINT, end, d);
     if (period > 0) {
-        d->watchdog = timer_new(d->loop, pat_watchdog, d);
+        d->watchdog = timer_new(d->loop, ask_for_life, d);
         timer_repeat(d->watchdog, period);
     }
 }

@@ -28,6 +28,7 @@ struct store_batch {
     struct batch_value *values;
     size_t value_count, value_room;
     struct str bytes;
+    bool question; /* no statements: is anybody there? */
     store_done_fn *done;
     void *user;
     /* written by the store's thread, read by the loop's after delivery */

@@ -214,6 +214,22 @@ static void run_rollback(struct engine *engine)
     }
 }
 
+/* A question. It reads outside of a transaction, so that an empty one, which fits on a full disk, makes nobody well. */
+static void run_question(struct engine *engine, struct store_batch *batch)
+{
+    int result = engine_refusal(engine);
+    if (result == 0 && engine->db) {
+        sqlite3_stmt *compiled;
+        int rc = engine_statement(engine, "SELECT 1 FROM meta", &compiled);
+        if (rc == SQLITE_OK) {
+            rc = sqlite3_step(compiled);
+            (void)sqlite3_reset(compiled);
+        }
+        result = rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : engine_failed(engine, engine->db, rc);
+    }
+    batch_set(batch, result, NULL);
+}
+
 static void run_alone(struct engine *engine, struct store_batch *batch)
 {
     int refusal = engine_refusal(engine);
@@ -237,13 +253,22 @@ static void run_alone(struct engine *engine, struct store_batch *batch)
     run_rollback(engine);
 }
 
+/* The next one from `batch` on that writes. */
+static struct store_batch *writer(struct store_batch *batch)
+{
+    while (batch && batch->question) {
+        batch = batch_next(batch);
+    }
+    return batch;
+}
+
 /* All of them in one transaction, each within a savepoint. False: the whole transaction came to nothing. */
 static bool run_together(struct engine *engine, struct store_batch *first)
 {
     if (run_sql(engine, "BEGIN IMMEDIATE") != SQLITE_OK) {
         return false;
     }
-    for (struct store_batch *batch = first; batch; batch = batch_next(batch)) {
+    for (struct store_batch *batch = first; batch; batch = writer(batch_next(batch))) {
         int rc = run_sql(engine, "SAVEPOINT batch");
         if (rc == SQLITE_OK && run_statements(engine, batch) && !sqlite3_get_autocommit(engine->db)) {
             rc = run_sql(engine, "ROLLBACK TO batch");
@@ -264,20 +289,32 @@ static bool run_together(struct engine *engine, struct store_batch *first)
     return true;
 }
 
-void engine_run(struct engine *engine, struct store_batch *first)
+static void run_writers(struct engine *engine, struct store_batch *first)
 {
     if (engine->read_only && !engine_refusal(engine)) {
         engine_reopen(engine);
     }
     /* Alone where together failed: one batch that is too large for the disk does not take the others down. */
-    if (engine_refusal(engine) || engine->read_only || !first->work.next || !run_together(engine, first)) {
-        for (struct store_batch *batch = first; batch; batch = batch_next(batch)) {
+    if (engine_refusal(engine) || engine->read_only || !writer(batch_next(first)) || !run_together(engine, first)) {
+        for (struct store_batch *batch = first; batch; batch = writer(batch_next(batch))) {
             run_alone(engine, batch);
         }
     }
+}
+
+void engine_run(struct engine *engine, struct store_batch *first)
+{
+    struct store_batch *writing = writer(first);
+    if (writing) {
+        run_writers(engine, writing);
+    }
     for (struct store_batch *batch = first; batch; batch = batch_next(batch)) {
-        engine->stats.batches++;
-        engine->stats.failures += batch->result != 0;
+        if (batch->question) {
+            run_question(engine, batch);
+        } else {
+            engine->stats.batches++;
+            engine->stats.failures += batch->result != 0;
+        }
         batch->health = engine->health;
         batch->trouble = engine->health == STORE_OK ? NULL : mem_text(str_z(&engine->trouble));
         batch->stats = engine->stats;

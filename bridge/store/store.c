@@ -158,6 +158,13 @@ void store_submit(struct store *store, struct store_batch *batch, store_done_fn 
     worker_submit(store->worker, &batch->work);
 }
 
+void store_ask(struct store *store, store_done_fn *done, void *user)
+{
+    struct store_batch *question = store_batch_new();
+    question->question = true;
+    store_submit(store, question, done, user);
+}
+
 static void keep_result(void *user, int result)
 {
     *(int *)user = result;

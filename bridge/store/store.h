@@ -66,6 +66,12 @@ void store_submit(struct store *store, struct store_batch *batch, store_done_fn 
 /* The same, waited for: only before the loop runs and in the command line. */
 int store_write(struct store *store, struct store_batch *batch);
 
+/* Asks the store's thread for a sign of life: it takes the question in its turn, behind the writes before it, and reads
+   from the database; nothing is written, and an answer makes no store well that was not. `done` comes as for
+   store_submit, with the code that a write would be refused with, or of an error in reading. That is an answer too:
+   from a thread that hangs nothing comes. */
+void store_ask(struct store *store, store_done_fn *done, void *user);
+
 /* ---- reading, before the loop runs ---- */
 
 /* Calls `row` for each row of a SELECT (types as above for parameters); stops when it answers non-zero and

@@ -348,6 +348,42 @@ static void test_full_for_one_batch_only(void **state)
     free(large);
 }
 
+/* An empty transaction fits on a full disk: a question must not be one. */
+static void test_a_question_makes_no_full_disk_well(void **state)
+{
+    struct fixture *f = *state;
+    int result = 1;
+    char *large = malloc(500000);
+    memset(large, 'l', 500000);
+    large[499999] = '\0';
+    make_store(f);
+    open_store(f, true, STORE_OK);
+    signal(SIGXFSZ, SIG_IGN);
+    set_file_limit(200000);
+    assert_int_equal(write_text(f, "large", large), ERR_FULL);
+    store_ask(f->store, note_result, &result);
+    while (result == 1) {
+        loop_turn(f->loop, true);
+    }
+    set_file_limit(0);
+    assert_int_equal(result, 0);
+    assert_int_equal(store_health(f->store), STORE_FULL);
+    free(large);
+}
+
+static void test_a_store_that_refuses_answers_all_the_same(void **state)
+{
+    struct fixture *f = *state;
+    int result = 1;
+    open_store(f, true, STORE_MISSING);
+    store_ask(f->store, note_result, &result);
+    while (result == 1) {
+        loop_turn(f->loop, true);
+    }
+    assert_int_equal(result, ERR_LOST);
+    assert_int_equal(store_health(f->store), STORE_MISSING);
+}
+
 static void test_full_by_pages(void **state)
 {
     struct fixture *f = *state;
@@ -516,6 +552,8 @@ int main(void)
         T(test_schema_version),
         T(test_full_and_well_again),
         T(test_full_for_one_batch_only),
+        T(test_a_question_makes_no_full_disk_well),
+        T(test_a_store_that_refuses_answers_all_the_same),
         T(test_full_by_pages),
         T(test_read_only_at_the_start_is_read_and_recovers),
         T(test_unreadable_at_the_start_stays_refused),

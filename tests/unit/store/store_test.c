@@ -280,6 +280,32 @@ static void test_batch_that_was_not_submitted(void **state)
     store_close(NULL);
 }
 
+static void test_a_question_is_answered_in_its_turn_and_commits_nothing(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t before = store_stats(f->store).commits;
+    f->wait_for = 4;
+    store_submit(f->store, insert("a", 1), note_done, f);
+    store_ask(f->store, note_done, f);
+    store_submit(f->store, insert("a", 2), note_done, f); /* the key is taken */
+    store_ask(f->store, note_done, f);
+    loop_run(f->loop);
+    assert_int_equal(f->done_count, 4);
+    assert_int_equal(f->done[0], 0);
+    assert_int_equal(f->done[1], 0);
+    assert_int_equal(f->done[2], ERR_EXISTS);
+    assert_int_equal(f->done[3], 0);
+    const struct store_stats after = store_stats(f->store);
+    assert_int_equal(after.batches, 2);
+    assert_in_range(after.commits, before + 1, before + 2);
+    f->wait_for = 5;
+    store_ask(f->store, note_done, f);
+    loop_run(f->loop);
+    assert_int_equal(f->done[4], 0);
+    assert_int_equal(store_stats(f->store).commits, after.commits);
+    assert_int_equal(count(f), 1);
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -295,6 +321,7 @@ int main(void)
         T(test_closing_commits_what_was_submitted),
         T(test_memory_store),
         T(test_batch_that_was_not_submitted),
+        T(test_a_question_is_answered_in_its_turn_and_commits_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
