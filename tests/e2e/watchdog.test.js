@@ -53,15 +53,19 @@ test("signs of life need the loop and the store: none while the store hangs, tho
     const [{ id }] = await bridge.lights();
     const lock = python(t, blocker, [join(bridge.folder, "lightbridge.db")]);
     await lock.seen("locked");
-    const named = bridge.control("POST", "/control/light", { light: id, name: "Waits" });
-    await sleep(300); // the question that may have been before the write
-    const before = alive();
-    for (let i = 0; i < 10; i++) {
-        assert.equal((await fetch(`${bridge.publicUrl}/healthz`)).status, 200, "the loop turns");
-        await sleep(100);
+    let named, before;
+    try {
+        named = bridge.control("POST", "/control/light", { light: id, name: "Waits" });
+        await sleep(300); // the question that may have been before the write
+        before = alive();
+        for (let i = 0; i < 10; i++) {
+            assert.equal((await fetch(`${bridge.publicUrl}/healthz`)).status, 200, "the loop turns");
+            await sleep(100);
+        }
+        assert.equal(alive(), before, "a store that hangs is no sign of life");
+    } finally {
+        await lock.end();
     }
-    assert.equal(alive(), before, "a store that hangs is no sign of life");
-    await lock.end();
     assert.equal((await named).status, 200);
     await until("signs of life again", () => alive() > before + 5);
     await bridge.stop();
