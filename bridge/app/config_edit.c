@@ -46,9 +46,8 @@ static size_t value_len(const char *at)
     size_t len = strcspn(at, "\r\n");
     if (*at == '"' || *at == '\'') {
         for (size_t i = 1; i < len; i++) {
-            if (at[i] == '\\' && *at == '"') {
-                i++;
-            } else if (at[i] == *at && at[i] == '\'' && at[i + 1] == '\'') {
+            bool escape = *at == '"' ? at[i] == '\\' : at[i] == '\'' && at[i + 1] == '\'';
+            if (escape) {
                 i++;
             } else if (at[i] == *at) {
                 return i + 1;

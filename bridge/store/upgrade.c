@@ -226,8 +226,9 @@ static void say_space(struct upgrade *u)
     const char *folder = dirname(copy);
     if (stat(u->path, &file) == 0 && statvfs(folder, &disk) == 0) {
         uint64_t free_kb = (uint64_t)disk.f_bavail * disk.f_frsize / 1024;
-        str_printf(u->why, "; it needs about %lld kB more in %s, where %llu kB are free",
-                   (long long)(file.st_size * 2 / 1024 + 64), folder, (unsigned long long)free_kb);
+        long long wanted_kb = (long long)file.st_size * 2 / 1024 + 64;
+        str_printf(u->why, "; it needs about %lld kB more in %s, where %llu kB are free", wanted_kb, folder,
+                   (unsigned long long)free_kb);
     }
     free(copy);
 }
