@@ -54,6 +54,7 @@ test("pages", { skip: executablePath ? false : "no chromium on this machine" }, 
     }
 
     async function look(page, name) {
+        await page.waitForLoadState("load"); // a click may still be leading on
         // for people to look at; a browser on a busy machine may take its time with it, and that is no fault of the page
         await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true, timeout: 30_000 * patience });
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

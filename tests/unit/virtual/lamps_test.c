@@ -11,8 +11,8 @@
 #include "loop/loop.h"
 #include "virtual/lamps.h"
 
-#define SLOW_MS 20u
-#define LATE_MS 40u
+#define SLOW_MS 50u
+#define LATE_MS 250u
 
 enum { COLOR = 0, DIMMABLE = 2, ON_OFF = 3, LEVEL_ONLY = 5, PLAIN = 6, OPTIMISTIC = 7, SHAPES = 9 };
 
