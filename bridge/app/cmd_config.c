@@ -6,6 +6,7 @@
 #include "app/command.h"
 #include "app/control.h"
 #include "app/installation.h"
+#include "app/owner.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "loop/loop.h"
@@ -55,12 +56,9 @@ static bool confirmed(const char *path)
     return fgets(line, sizeof line, stdin) && strcmp(line, "yes\n") == 0;
 }
 
-/* The new store is made here, on purpose: the daemon never makes one where a key shows that there was one. */
-static int reset(const struct config *config)
+static int set_aside(const struct config *config)
 {
     struct str where = STR_INIT;
-    struct loop *loop = NULL;
-    struct store *store = NULL;
     int claim = -1;
     int err = installation_claim(config->store.path, true, &claim, &where);
     if (err != 0) {
@@ -70,16 +68,21 @@ static int reset(const struct config *config)
     }
     err = store_set_aside(config->store.path, &where);
     installation_release(claim);
-    if (err != 0 && err != ERR_NOT_FOUND) {
-        fprintf(stderr, "lightbridge store: %s cannot be set aside: %s\n", config->store.path, err_text(err));
-        str_done(&where);
-        return EXIT_NO;
-    }
     if (err == 0) {
         printf("the old store is kept as %s\n", str_z(&where));
+    } else if (err != ERR_NOT_FOUND) {
+        fprintf(stderr, "lightbridge store: %s cannot be set aside: %s\n", config->store.path, err_text(err));
     }
     str_done(&where);
-    err = loop_new(&loop);
+    return err == 0 || err == ERR_NOT_FOUND ? EXIT_FINE : EXIT_NO;
+}
+
+/* The new store is made here, on purpose: the daemon never makes one where a key shows that there was one. */
+static int make_anew(const struct config *config)
+{
+    struct loop *loop = NULL;
+    struct store *store = NULL;
+    int err = loop_new(&loop);
     if (err == 0) {
         err = store_open(loop, &(struct store_config){config->store.path, false}, &store);
     }
@@ -95,6 +98,22 @@ static int reset(const struct config *config)
     }
     loop_free(loop);
     return err == 0 ? EXIT_FINE : EXIT_NO;
+}
+
+static int reset(const struct config *config)
+{
+    struct str why = STR_INIT;
+    struct owner owner;
+    int exit_code = EXIT_NO;
+    if (owner_become(config->store.path, &owner, &why) != 0) {
+        fprintf(stderr, "lightbridge store: %s\n", str_z(&why));
+    } else {
+        exit_code = set_aside(config);
+        exit_code = exit_code == EXIT_FINE ? make_anew(config) : exit_code;
+    }
+    owner_leave(&owner);
+    str_done(&why);
+    return exit_code;
 }
 
 int command_store(const struct command *self, int argc, char **argv)

@@ -31,7 +31,10 @@ int offline_open(struct offline *o, const struct config *config, const char *com
 {
     struct str why = STR_INIT;
     *o = (struct offline){.claim = -1};
-    int err = loop_new(&o->loop);
+    int err = owner_become(config->store.path, &o->owner, &why);
+    if (err == 0) {
+        err = loop_new(&o->loop);
+    }
     if (err == 0) {
         err = installation_claim(config->store.path, false, &o->claim, &why);
     }
@@ -61,6 +64,7 @@ void offline_close(struct offline *o)
     installation_close(&o->in);
     installation_release(o->claim);
     loop_free(o->loop);
+    owner_leave(&o->owner);
     free(o->redirects);
 }
 

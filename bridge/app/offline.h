@@ -5,11 +5,13 @@
 #include <stdbool.h>
 
 #include "app/installation.h"
+#include "app/owner.h"
 
 struct loop;
 struct oauth;
 
 struct offline {
+    struct owner owner; /* root has become the one who has the store */
     struct loop *loop;
     struct installation in;
     int claim; /* on the store's file: no daemon may begin meanwhile */
