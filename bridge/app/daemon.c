@@ -55,6 +55,7 @@ struct daemon {
     struct str instance; /* drawn at each start: a backup on another machine has the same ids, but not this */
     void *contexts[CONTEXT_COUNT];
     struct broker *brokers;
+    struct twins *twins; /* lamps behind all of them */
     struct virtual_config demo;
     struct signal_watch *terminate, *interrupt;
     struct timer *watchdog;
@@ -372,8 +373,9 @@ static int open_broker(struct daemon *d, unsigned index)
                                      .username = m->username,
                                      .password = m->password_file ? str_z(&b->password) : NULL,
                                      .ca_file = m->ca_file,
-                                     .zigbee2mqtt = list_of(m->zigbee2mqtt, m->zigbee2mqtt_count),
-                                     .optimistic = m->optimistic != 0};
+                                     .optimistic = m->optimistic != 0,
+                                     .twins = d->twins,
+                                     .zigbee2mqtt = list_of(m->zigbee2mqtt, m->zigbee2mqtt_count)};
     return hub_add_driver(d->hub, &mqtt_driver, b->name, &b->config);
 }
 
@@ -381,6 +383,7 @@ static int open_drivers(struct daemon *d, bool demo)
 {
     int err = 0;
     d->brokers = mem_array(d->config->mqtt_count, sizeof *d->brokers);
+    d->twins = twins_new();
     d->demo.lights = d->config->virtual.lights > 0 ? d->config->virtual.lights : demo ? DEMO_LIGHTS : 0;
     if (d->demo.lights > 0) {
         err = hub_add_driver(d->hub, &virtual_driver, "virtual", &d->demo);
@@ -421,6 +424,7 @@ static void close_all(struct daemon *d)
     oauth_free(d->oauth);
     account_free(d->account); /* after the oauth, which tells it that nothing more comes */
     hub_free(d->hub);
+    twins_free(d->twins);
     fetch_free(d->fetch);
     installation_close(&d->in);
     installation_release(d->claim);

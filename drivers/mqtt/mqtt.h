@@ -1,4 +1,5 @@
-/* Lights behind an MQTT broker. One instance is one broker; its dialect is Zigbee2MQTT, once for each base topic. */
+/* Lights behind an MQTT broker. One instance is one broker; what speaks there is told by dialects, each once for each
+   of its topics. */
 #ifndef MQTT_MQTT_H
 #define MQTT_MQTT_H
 
@@ -6,6 +7,7 @@
 #include <stdint.h>
 
 #include "hub/driver.h"
+#include "mqtt/way.h"
 
 /* Texts outlive the instance. */
 struct mqtt_config {
@@ -14,8 +16,10 @@ struct mqtt_config {
     bool tls;
     const char *username, *password; /* NULL: none */
     const char *ca_file;             /* PEM, NULL: the system's; with tls only */
-    const char *const *zigbee2mqtt;  /* base topics, NULL-terminated; none contains another's topics */
     bool optimistic;                 /* answers as soon as the broker has the command, without waiting for the lamp */
+    struct twins *twins;             /* shared by the instances of an installation (mqtt/way.h); NULL: its own */
+    /* What speaks there: topics of each dialect, NULL-terminated; NULL or none: the dialect is off. */
+    const char *const *zigbee2mqtt; /* base topics; none contains another's topics */
 };
 
 extern const struct driver_ops mqtt_driver;

@@ -12,18 +12,16 @@
 /* ---- reach ---- */
 
 /* By Zigbee2MQTT's own state and the lamp's availability. A lamp without one is unknown until it speaks. */
-void z2m_reach(struct z2m *z, const struct z2m_slot *slot, const struct z2m_node *node)
+static void reach(const struct z2m *z, const struct z2m_slot *slot)
 {
-    if (slot->light) {
-        driver_reachable(slot->light, !z->up || z->bridge == BRIDGE_OFFLINE ? LIGHT_REACH_OFFLINE
-                                                                            : (enum light_reach)node->availability);
-    }
+    bool gone = !z->dialect.broker->up || z->bridge == BRIDGE_OFFLINE;
+    way_reaches(&slot->way, gone ? LIGHT_REACH_OFFLINE : (enum light_reach)slot->node->availability);
 }
 
-static void reach_node(struct z2m *z, const struct z2m_node *node)
+static void reach_node(const struct z2m *z, const struct z2m_node *node)
 {
     for (size_t i = 0; i < node->count; i++) {
-        z2m_reach(z, &node->slots[i], node);
+        reach(z, node->slots[i]);
     }
 }
 
@@ -38,9 +36,7 @@ static void all_gone(struct z2m *z, const char *why)
             n->availability = LIGHT_REACH_UNKNOWN;
         }
         for (size_t i = 0; i < n->count; i++) {
-            if (n->slots[i].light) {
-                z2m_command_end_light(driver_light_self(n->slots[i].light), ERR_OFFLINE, why);
-            }
+            pending_end(&n->slots[i]->way, ERR_OFFLINE, why);
         }
         reach_node(z, n);
     }
@@ -54,21 +50,20 @@ static void all_back(struct z2m *z)
     z2m_question_ask_all(z);
 }
 
-void z2m_up(struct z2m *z)
+static void up(struct dialect *self)
 {
-    z->up = true;
+    struct z2m *z = (struct z2m *)self;
     z->unwatched = false;
     z->bridge = BRIDGE_UNKNOWN;
-    z2m_list_subscribe_all(z);
+    z2m_list_subscribe(z);
     all_back(z);
 }
 
-void z2m_down(struct z2m *z, const char *why)
+static void down(struct dialect *self, const char *why)
 {
-    z->up = false;
+    struct z2m *z = (struct z2m *)self;
     z->devices_known = z->nodes.count > 0;
     z2m_list_stop(z);
-    z2m_command_end_acks(z, why);
     all_gone(z, why);
 }
 
@@ -79,9 +74,8 @@ static void bridge_is(struct z2m *z, enum z2m_bridge bridge)
         return;
     }
     z->bridge = bridge;
-    log_info(driver_name(z->config.driver), "%s is %s", z->config.base, bridge == BRIDGE_ONLINE ? "online" : "offline");
+    log_info(driver_name(z2m_driver(z)), "%s is %s", z->dialect.topic, bridge == BRIDGE_ONLINE ? "online" : "offline");
     if (bridge == BRIDGE_OFFLINE) {
-        z2m_command_end_acks(z, "Zigbee2MQTT has stopped");
         all_gone(z, "Zigbee2MQTT has stopped");
     } else if (before == BRIDGE_OFFLINE) {
         all_back(z);
@@ -95,8 +89,8 @@ static void bridge_is(struct z2m *z, enum z2m_bridge bridge)
 void z2m_garbage(struct z2m *z, const char *topic, const char *what)
 {
     struct str from = STR_INIT;
-    str_printf(&from, "%s/%s", z->config.base, topic);
-    driver_garbage(z->config.driver, str_z(&from), what);
+    str_printf(&from, "%s/%s", z->dialect.topic, topic);
+    driver_garbage(z2m_driver(z), str_z(&from), what);
     str_done(&from);
 }
 
@@ -108,7 +102,7 @@ static void take_logging(struct z2m *z, const char *payload, size_t len)
         struct z2m_node *node = z2m_nodes_named(&z->nodes, failure.name, strlen(failure.name));
         node = node ? node : z2m_nodes_find(&z->nodes, failure.name);
         if (node) {
-            z2m_command_failed(z, node, &failure, str_z(&why));
+            z2m_command_failed(node, &failure, str_z(&why));
         }
     }
     str_done(&why);
@@ -121,7 +115,7 @@ static void forget_availability(struct z2m *z)
         if (n->tells) {
             n->tells = false;
             n->availability = LIGHT_REACH_UNKNOWN;
-            z2m_list_announce_again(z, n);
+            z2m_list_announce_node(n);
             reach_node(z, n);
             z2m_question_ask(z, n);
         }
@@ -137,10 +131,10 @@ static void take_info(struct z2m *z, const char *payload, size_t len)
     z->unwatched = unwatched;
     bool attributes = len <= Z2M_MAX_INFO && z2m_info_attribute_output(payload, len);
     if (attributes && !z->attributes) {
-        log_warn(driver_name(z->config.driver),
+        log_warn(driver_name(z2m_driver(z)),
                  "%s publishes no JSON, so its lamps are never heard: set advanced.output to json (or "
                  "attribute_and_json) in Zigbee2MQTT's configuration.yaml",
-                 z->config.base);
+                 z->dialect.topic);
     }
     z->attributes = attributes;
 }
@@ -171,7 +165,7 @@ static void take_state(struct z2m *z, struct z2m_node *node, const char *payload
     struct light_state patches[Z2M_MAX_LAMPS];
     size_t count = node->count;
     for (size_t i = 0; i < count; i++) {
-        lamps[i] = node->slots[i].lamp;
+        lamps[i] = node->slots[i]->lamp;
     }
     int err = z2m_read_state(payload, len, lamps, count, patches);
     if (err != 0) {
@@ -181,31 +175,31 @@ static void take_state(struct z2m *z, struct z2m_node *node, const char *payload
     }
     node->heard = true;
     for (size_t i = 0; i < count; i++) {
-        if (node->slots[i].light) {
-            z2m_command_report(z, &node->slots[i], &patches[i]);
+        if (node->slots[i]->way.light) {
+            z2m_command_report(node->slots[i], &patches[i]);
         }
     }
 }
 
-static void take_availability(struct z2m *z, struct z2m_node *node, const char *topic, const char *payload, size_t len)
+static void take_availability(struct z2m *z, struct z2m_node *node, const char *payload, size_t len)
 {
     bool online;
     if (z->unwatched) {
         return;
     }
     if (z2m_read_online(payload, len, &online) != 0) {
-        z2m_garbage(z, topic, "neither online nor offline");
+        driver_garbage(z2m_driver(z), topics_name(&node->available), "neither online nor offline");
         return;
     }
     enum light_reach before = (enum light_reach)node->availability;
     /* An "online" that a dead Zigbee2MQTT left there does not count. */
-    enum light_reach reach = !online                       ? LIGHT_REACH_OFFLINE
-                             : z->bridge == BRIDGE_OFFLINE ? LIGHT_REACH_UNKNOWN
-                                                           : LIGHT_REACH_ONLINE;
-    node->availability = (uint8_t)reach;
+    enum light_reach now = !online                       ? LIGHT_REACH_OFFLINE
+                           : z->bridge == BRIDGE_OFFLINE ? LIGHT_REACH_UNKNOWN
+                                                         : LIGHT_REACH_ONLINE;
+    node->availability = (uint8_t)now;
     if (!node->tells) {
         node->tells = true;
-        z2m_list_announce_again(z, node);
+        z2m_list_announce_node(node);
     }
     reach_node(z, node);
     if (before == LIGHT_REACH_OFFLINE) {
@@ -213,103 +207,106 @@ static void take_availability(struct z2m *z, struct z2m_node *node, const char *
     }
 }
 
-bool z2m_message(struct z2m *z, const char *topic, const char *payload, size_t len)
+static struct z2m_node *node_of(struct listener *listener, size_t member)
 {
-    static const char tail[] = "/availability";
-    if (strncmp(topic, z->config.base, z->base_len) != 0 || topic[z->base_len] != '/') {
+    return (struct z2m_node *)(void *)((char *)listener - member);
+}
+
+static void heard(struct dialect *self, struct listener *listener, const char *payload, size_t len)
+{
+    struct z2m *z = (struct z2m *)self;
+    if (len == 0) {
+        return; /* a retained message was cleared: the lists say what that means */
+    }
+    if (listener->what == Z2M_STATE) {
+        take_state(z, node_of(listener, offsetof(struct z2m_node, state)), payload, len);
+    } else {
+        take_availability(z, node_of(listener, offsetof(struct z2m_node, available)), payload, len);
+    }
+}
+
+static bool message(struct dialect *self, const char *topic, const char *payload, size_t len)
+{
+    struct z2m *z = (struct z2m *)self;
+    if (strncmp(topic, self->topic, z->base_len) != 0 || strncmp(topic + z->base_len, "/bridge/", 8) != 0) {
         return false;
     }
-    topic += z->base_len + 1;
-    size_t topic_len = strlen(topic);
-    if (len == 0) {
-        return true; /* a retained message was cleared: the lists say what that means */
+    if (len > 0) {
+        take_bridge(z, topic + z->base_len + 1, payload, len);
     }
-    if (strncmp(topic, "bridge/", 7) == 0) {
-        take_bridge(z, topic, payload, len);
-        return true;
-    }
-    struct z2m_node *node = z2m_nodes_named(&z->nodes, topic, topic_len);
-    if (node) {
-        take_state(z, node, payload, len);
-        return true;
-    }
-    if (topic_len > sizeof tail && strcmp(topic + topic_len - (sizeof tail - 1), tail) == 0) {
-        node = z2m_nodes_named(&z->nodes, topic, topic_len - (sizeof tail - 1));
-        if (node) {
-            take_availability(z, node, topic, payload, len);
-        }
-    }
-    return node != NULL; /* one base topic may lie under another: perhaps it is of that */
+    return true;
 }
 
 /* ---- from the hub ---- */
 
-bool z2m_announces(const struct z2m *z)
+static void attach(struct way *way)
 {
-    return z->announcing != NULL;
+    const struct z2m_slot *slot = (const struct z2m_slot *)way;
+    reach(z2m_of(way), slot);
+    z2m_question_ask(z2m_of(way), slot->node);
 }
 
-void z2m_attach(struct z2m *z, struct driver_light *light, struct z2m_light *self)
+static void refresh(struct way *way)
 {
-    self->z2m = z;
-    self->node = z->announcing;
-    self->place = z->announcing_place;
-    self->node->slots[self->place].light = light;
-    z2m_reach(z, &self->node->slots[self->place], self->node);
-    z2m_question_ask(z, self->node);
+    z2m_question_ask(z2m_of(way), ((struct z2m_slot *)way)->node);
 }
 
-void z2m_detach(struct z2m_light *self)
-{
-    self->node->slots[self->place].light = NULL;
-    while (self->first) {
-        z2m_cancel(self, self->first->request); /* the hub has ended them */
-    }
-}
-
-void z2m_refresh(struct z2m_light *self)
-{
-    z2m_question_ask(self->z2m, self->node);
-}
-
-void z2m_status(const struct z2m *z, struct str *s)
+static void status(const struct dialect *self, struct str *s)
 {
     static const char *const states[] = {"not heard yet", "online", "offline"};
+    const struct z2m *z = (const struct z2m *)self;
     size_t lights = 0;
     for (struct z2m_node *n = z2m_nodes_next(&z->nodes, NULL); n; n = z2m_nodes_next(&z->nodes, n)) {
         for (size_t i = 0; i < n->count; i++) {
-            lights += n->slots[i].light != NULL;
+            lights += n->slots[i]->way.light != NULL;
         }
     }
-    str_printf(s, "%s %s, %zu light%s", z->config.base, states[z->bridge], lights, lights == 1 ? "" : "s");
+    str_printf(s, "%s %s, %zu light%s", self->topic, states[z->bridge], lights, lights == 1 ? "" : "s");
     if (z->attributes) {
         str_add_z(s, " (it publishes no JSON: set advanced.output to json)");
     }
 }
 
-struct z2m *z2m_new(const struct z2m_config *config)
+static int start(struct dialect *self)
 {
-    struct z2m *z = mem_alloc(sizeof *z);
-    z->config = *config;
-    z->loop = driver_loop(config->driver);
-    z->base_len = strlen(config->base);
-    z->slice = timer_new(z->loop, z2m_list_slice, z);
-    z->question = timer_new(z->loop, z2m_question_due, z);
-    return z;
+    struct z2m *z = (struct z2m *)self;
+    if (!z2m_good_name(self->topic)) {
+        log_error(driver_name(z2m_driver(z)),
+                  "base topic %s: no empty text, no wildcard and no control byte can be in it", self->topic);
+        return ERR_INVALID;
+    }
+    z->base_len = strlen(self->topic);
+    z->slice = timer_new(self->broker->loop, z2m_list_slice, z);
+    z->question = timer_new(self->broker->loop, z2m_question_due, z);
+    return 0;
 }
 
-void z2m_free(struct z2m *z)
+static void stop(struct dialect *self)
 {
-    if (!z) {
-        return;
-    }
+    struct z2m *z = (struct z2m *)self;
     z2m_list_stop(z);
     timer_free(z->slice);
     timer_free(z->question);
-    z2m_nodes_done(&z->nodes);
-    z2m_command_done(z);
+    z2m_list_done(z);
     free(z->last_groups);
     str_done(&z->topic);
     str_done(&z->payload);
-    free(z);
 }
+
+const struct dialect_ops z2m_dialect = {
+    .name = "zigbee2mqtt",
+    .size = sizeof(struct z2m),
+    .rank = WAY_NATIVE,
+    .tolerance = &z2m_tolerance,
+    .start = start,
+    .stop = stop,
+    .up = up,
+    .down = down,
+    .heard = heard,
+    .message = message,
+    .attach = attach,
+    .apply = z2m_command_apply,
+    .refresh = refresh,
+    .announce = z2m_list_announce,
+    .status = status,
+};

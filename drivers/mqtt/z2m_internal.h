@@ -11,17 +11,19 @@
 
 /* One light of a node. */
 struct z2m_slot {
-    struct driver_light *light;  /* NULL: not attached */
+    struct way way; /* first */
+    struct z2m_node *node;
     const struct z2m_lamp *lamp; /* shared by all of its make */
 };
 
 /* A device or a group that has lights: what has a topic of its own. */
 struct z2m_node {
     struct z2m_node *next_by_name, *next_by_id, *next_question;
-    char *name;             /* friendly name: its topic */
-    char *id;               /* ieee address; of a group "#" and its number, which no address begins with */
-    char *product;          /* vendor, model and version, each with its NUL */
-    struct z2m_slot *slots; /* never more than Z2M_MAX_LAMPS */
+    char *name;                       /* friendly name: its topic */
+    char *id;                         /* ieee address; of a group "#" and its number, which no address begins with */
+    char *product;                    /* vendor, model and version, each with its NUL */
+    struct listener state, available; /* to NAME and to NAME/availability */
+    struct z2m_slot **slots;          /* never more than Z2M_MAX_LAMPS */
     uint8_t count;
     uint8_t asked;        /* slots whose state was asked for, while in the queue of questions */
     uint8_t availability; /* enum light_reach, by its own topic; what a dead Zigbee2MQTT left there is unknown */
@@ -58,28 +60,14 @@ struct z2m_intake {
     bool doubtful; /* an element could not be told: nothing is swept */
 };
 
-/* A command on its way. */
-struct z2m_pending {
-    struct z2m_pending *next;
-    struct request_id request;
-    struct light_state patch, before; /* as asked; as it was then */
-    struct light_state seen;          /* all that it said since */
-    bool fades;                       /* its acceptance is the answer */
-};
-
-/* A command that waits for the broker's PUBACK. */
-struct z2m_ack {
-    int mid;
-    struct request_id request;
-};
+/* struct listener.what */
+enum z2m_topic { Z2M_STATE, Z2M_AVAILABILITY };
 
 enum z2m_bridge { BRIDGE_UNKNOWN, BRIDGE_ONLINE, BRIDGE_OFFLINE };
 
 struct z2m {
-    struct z2m_config config;
-    struct loop *loop;
+    struct dialect dialect; /* first */
     size_t base_len;
-    bool up; /* the broker is there */
     enum z2m_bridge bridge;
     bool unwatched;  /* Zigbee2MQTT watches nobody's availability */
     bool attributes; /* advanced.output is set so that we hear nothing */
@@ -92,17 +80,9 @@ struct z2m {
     bool devices_known; /* a list of devices was taken in since we are up */
     uint32_t serial;
     struct timer *slice;
-    struct z2m_device *scratch;  /* while devices are taken in */
-    struct z2m_node *announcing; /* while the hub is told */
-    size_t announcing_place;
-    char *filters[CONNECTION_MAX_FILTERS]; /* topics that are still to be subscribed */
-    size_t filter_count;
+    struct z2m_device *scratch; /* while devices are taken in */
 
-    /* commands: z2m_command.c */
-    struct z2m_pending *free_pending;
-    struct z2m_ack *acks; /* ring */
-    size_t ack_first, ack_count, ack_cap;
-    struct str topic, payload; /* scratch */
+    struct str topic, payload; /* scratch of z2m_command.c and z2m_question.c */
 
     /* questions: z2m_question.c */
     struct z2m_node *first_question, *last_question;
@@ -115,15 +95,16 @@ struct z2m {
 void z2m_list_take(struct z2m *z, struct z2m_intake *intake, const char *bytes, size_t len);
 void z2m_list_slice(void *user);
 void z2m_list_stop(struct z2m *z);
-void z2m_list_announce_again(struct z2m *z, struct z2m_node *node); /* it tells when it is gone */
-void z2m_list_subscribe_all(struct z2m *z);                         /* after the broker came (back) */
+void z2m_list_announce_node(struct z2m_node *node); /* it tells when it is gone */
+void z2m_list_announce(struct way *way);
+void z2m_list_subscribe(struct z2m *z); /* the lists, after the broker came (back) */
+void z2m_list_done(struct z2m *z);      /* no node is left */
 
 /* z2m_command.c */
-void z2m_command_report(struct z2m *z, struct z2m_slot *slot, struct light_state *patch);
-void z2m_command_failed(struct z2m *z, struct z2m_node *node, const struct z2m_failure *failure, const char *why);
-void z2m_command_end_light(struct z2m_light *self, int result, const char *why);
-void z2m_command_end_acks(struct z2m *z, const char *why);
-void z2m_command_done(struct z2m *z);
+void z2m_command_apply(struct way *way, struct request_id request, const struct light_state *patch,
+                       uint32_t transition_ms);
+void z2m_command_report(struct z2m_slot *slot, struct light_state *report);
+void z2m_command_failed(struct z2m_node *node, const struct z2m_failure *failure, const char *why);
 void z2m_command_topic(struct z2m *z, const struct z2m_node *node, const char *verb); /* into z->topic */
 
 /* z2m_question.c: states are asked for one by one, the radio is slow */
@@ -135,6 +116,15 @@ void z2m_question_forget_all(struct z2m *z);
 
 /* z2m.c */
 void z2m_garbage(struct z2m *z, const char *topic, const char *what); /* topic without the base */
-void z2m_reach(struct z2m *z, const struct z2m_slot *slot, const struct z2m_node *node);
+
+static inline struct z2m *z2m_of(const struct way *way)
+{
+    return (struct z2m *)way->dialect;
+}
+
+static inline struct driver *z2m_driver(const struct z2m *z)
+{
+    return z->dialect.broker->driver;
+}
 
 #endif

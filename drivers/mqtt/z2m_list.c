@@ -17,49 +17,25 @@
 
 /* ---- subscriptions ---- */
 
-static void flush_filters(struct z2m *z)
-{
-    connection_subscribe(z->config.connection, z->filters, z->filter_count, 0);
-    for (size_t i = 0; i < z->filter_count; i++) {
-        free(z->filters[i]);
-    }
-    z->filter_count = 0;
-}
-
 static char *filter_of(const struct z2m *z, const char *name, const char *tail)
 {
     struct str s = STR_INIT;
-    str_printf(&s, "%s/%s%s", z->config.base, name, tail);
+    str_printf(&s, "%s/%s%s", z->dialect.topic, name, tail);
     return str_take(&s);
 }
 
-/* Soon: many topics go in one packet. */
-static void subscribe_node(struct z2m *z, const struct z2m_node *node)
+static void subscribe_node(struct z2m *z, struct z2m_node *node)
 {
-    if (!z->up) {
-        return; /* all are subscribed when the broker is there */
-    }
-    if (z->filter_count + 2 > CONNECTION_MAX_FILTERS) {
-        flush_filters(z);
-    }
-    z->filters[z->filter_count++] = filter_of(z, node->name, "");
-    z->filters[z->filter_count++] = filter_of(z, node->name, "/availability");
+    struct topics *topics = z->dialect.broker->topics;
+    char *state = filter_of(z, node->name, "");
+    char *available = filter_of(z, node->name, "/availability");
+    (void)topics_listen(topics, &node->state, &z->dialect, Z2M_STATE, state);
+    (void)topics_listen(topics, &node->available, &z->dialect, Z2M_AVAILABILITY, available);
+    free(state);
+    free(available);
 }
 
-/* After a node gave up its name, unless another has it by now: its subscription is the same one. */
-static void unsubscribe_name(struct z2m *z, const char *name)
-{
-    if (z2m_nodes_named(&z->nodes, name, strlen(name))) {
-        return;
-    }
-    flush_filters(z); /* the broker hears it in the order in which it happened */
-    char *filters[] = {filter_of(z, name, ""), filter_of(z, name, "/availability")};
-    connection_unsubscribe(z->config.connection, filters, 2);
-    free(filters[0]);
-    free(filters[1]);
-}
-
-void z2m_list_subscribe_all(struct z2m *z)
+void z2m_list_subscribe(struct z2m *z)
 {
     /* The narrowest that there is: <base>/# would bring every sensor and hundreds of kilobytes of definitions. */
     static const char *const topics[] = {"bridge/state", "bridge/info", "bridge/devices", "bridge/groups",
@@ -69,14 +45,10 @@ void z2m_list_subscribe_all(struct z2m *z)
     for (size_t i = 0; i < count; i++) {
         filters[i] = filter_of(z, topics[i], "");
     }
-    connection_subscribe(z->config.connection, filters, count, 1);
+    connection_subscribe(z->dialect.broker->connection, filters, count, 1);
     for (size_t i = 0; i < count; i++) {
         free(filters[i]);
     }
-    for (struct z2m_node *n = z2m_nodes_next(&z->nodes, NULL); n; n = z2m_nodes_next(&z->nodes, n)) {
-        subscribe_node(z, n);
-    }
-    flush_filters(z);
 }
 
 /* ---- announcing ---- */
@@ -89,14 +61,17 @@ static bool is_group(const struct z2m_node *node)
 /* "home" of "mqtt/home" */
 static const char *instance_of(const struct z2m *z)
 {
-    const char *name = driver_name(z->config.driver);
+    const char *name = driver_name(z2m_driver(z));
     const char *slash = strchr(name, '/');
     return slash ? slash + 1 : name;
 }
 
-static void announce(struct z2m *z, struct z2m_node *node, size_t place)
+void z2m_list_announce(struct way *way)
 {
-    const struct z2m_lamp *lamp = node->slots[place].lamp;
+    struct z2m *z = z2m_of(way);
+    const struct z2m_slot *slot = (const struct z2m_slot *)way;
+    const struct z2m_node *node = slot->node;
+    const struct z2m_lamp *lamp = slot->lamp;
     const char *vendor = node->product;
     const char *model = vendor + strlen(vendor) + 1;
     const char *version = model + strlen(model) + 1;
@@ -105,7 +80,7 @@ static void announce(struct z2m *z, struct z2m_node *node, size_t place)
     struct str where = STR_INIT;
     if (is_group(node)) {
         /* Numbers of groups are unique within one Zigbee2MQTT only. */
-        str_printf(&address, "group/%s/%s/%s", instance_of(z), z->config.base, node->id + 1);
+        str_printf(&address, "group/%s/%s/%s", instance_of(z), z->dialect.topic, node->id + 1);
     } else {
         str_printf(&address, "%s%s%s", node->id, lamp->endpoint[0] ? "/" : "", lamp->endpoint);
     }
@@ -113,20 +88,17 @@ static void announce(struct z2m *z, struct z2m_node *node, size_t place)
     if (node->count > 1) {
         str_printf(&name, " %s", lamp->endpoint);
     }
-    str_printf(&where, "%s %s/%s", driver_name(z->config.driver), z->config.base, node->name);
-    z->announcing = node;
-    z->announcing_place = place;
-    (void)driver_announce(z->config.driver, &(struct driver_announcement){
-                                                .address = str_z(&address),
-                                                .name = str_z(&name),
-                                                .manufacturer = vendor,
-                                                .model = model,
-                                                .version = version,
-                                                .where = str_z(&where),
-                                                .profile = lamp->profile,
-                                                .has_availability = node->tells,
-                                            });
-    z->announcing = NULL;
+    str_printf(&where, "%s %s/%s", driver_name(z2m_driver(z)), z->dialect.topic, node->name);
+    way_announce(way, &(struct driver_announcement){
+                          .address = str_z(&address),
+                          .name = str_z(&name),
+                          .manufacturer = vendor,
+                          .model = model,
+                          .version = version,
+                          .where = str_z(&where),
+                          .profile = lamp->profile,
+                          .has_availability = node->tells,
+                      });
     str_done(&address);
     str_done(&name);
     str_done(&where);
@@ -134,38 +106,37 @@ static void announce(struct z2m *z, struct z2m_node *node, size_t place)
 
 /* ---- reconciling ---- */
 
-static void withdraw(struct z2m_slot *slot)
+static void leave_topics(struct z2m *z, struct z2m_node *node)
 {
-    if (slot->light) {
-        driver_withdraw(slot->light); /* detach empties the slot */
-    }
+    topics_leave(z->dialect.broker->topics, &node->state);
+    topics_leave(z->dialect.broker->topics, &node->available);
 }
 
 static void remove_node(struct z2m *z, struct z2m_node *node)
 {
-    log_debug(driver_name(z->config.driver), "%s/%s is gone", z->config.base, node->name);
+    log_debug(driver_name(z2m_driver(z)), "%s/%s is gone", z->dialect.topic, node->name);
     for (size_t i = 0; i < node->count; i++) {
-        withdraw(&node->slots[i]);
+        way_withdraw(&node->slots[i]->way);
     }
     z2m_question_forget(z, node);
-    char *name = mem_text(node->name);
+    leave_topics(z, node);
     z2m_nodes_remove(&z->nodes, node);
-    unsubscribe_name(z, name);
-    free(name);
 }
 
-/* The old light of this endpoint goes on in its new place. */
-static void carry_over(struct z2m_node *node, struct z2m_slot *slots, size_t place)
+/* The light of this endpoint goes on where it was among the old ones; otherwise it is new. */
+static struct z2m_slot *carry_over(struct z2m *z, struct z2m_node *node, const struct z2m_lamp *lamp)
 {
     for (size_t i = 0; i < node->count; i++) {
-        struct z2m_slot *old = &node->slots[i];
-        if (old->light && strcmp(old->lamp->endpoint, slots[place].lamp->endpoint) == 0) {
-            slots[place].light = old->light;
-            ((struct z2m_light *)driver_light_self(old->light))->place = place;
-            old->light = NULL;
-            return;
+        struct z2m_slot *old = node->slots[i];
+        if (old && strcmp(old->lamp->endpoint, lamp->endpoint) == 0) {
+            node->slots[i] = NULL;
+            return old;
         }
     }
+    struct z2m_slot *slot = mem_alloc(sizeof *slot);
+    slot->way.dialect = &z->dialect;
+    slot->node = node;
+    return slot;
 }
 
 static bool same_lamps(const struct z2m_node *node, const struct z2m_lamp *lamps, size_t count)
@@ -173,7 +144,7 @@ static bool same_lamps(const struct z2m_node *node, const struct z2m_lamp *lamps
     for (size_t i = 0; i < node->count && node->count == count; i++) {
         /* Each was zeroed as a whole, padding too; a false difference would only announce it again. */
         // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c)
-        if (memcmp(node->slots[i].lamp, &lamps[i], sizeof lamps[i]) != 0) {
+        if (memcmp(node->slots[i]->lamp, &lamps[i], sizeof lamps[i]) != 0) {
             return false;
         }
     }
@@ -185,14 +156,21 @@ static void set_lamps(struct z2m *z, struct z2m_node *node, const struct z2m_lam
     if (same_lamps(node, lamps, count)) {
         return;
     }
-    struct z2m_slot *slots = mem_array(count, sizeof *slots);
+    struct z2m_slot **slots = mem_array(count, sizeof(struct z2m_slot *));
     for (size_t i = 0; i < count; i++) {
-        slots[i].lamp = z2m_nodes_make_take(&z->nodes, &lamps[i]);
-        carry_over(node, slots, i);
+        const struct z2m_lamp *lamp = z2m_nodes_make_take(&z->nodes, &lamps[i]);
+        slots[i] = carry_over(z, node, lamp);
+        if (slots[i]->lamp) {
+            z2m_nodes_make_release(&z->nodes, slots[i]->lamp);
+        }
+        slots[i]->lamp = lamp;
     }
     for (size_t i = 0; i < node->count; i++) {
-        withdraw(&node->slots[i]);
-        z2m_nodes_make_release(&z->nodes, node->slots[i].lamp);
+        if (node->slots[i]) {
+            way_withdraw(&node->slots[i]->way);
+            z2m_nodes_make_release(&z->nodes, node->slots[i]->lamp);
+            free(node->slots[i]);
+        }
     }
     free(node->slots);
     node->slots = slots;
@@ -203,12 +181,9 @@ static void set_lamps(struct z2m *z, struct z2m_node *node, const struct z2m_lam
 static void set_name(struct z2m *z, struct z2m_node *node, const char *name)
 {
     if (strcmp(node->name, name) != 0) {
-        char *old = mem_text(node->name);
         z2m_nodes_rename(&z->nodes, node, name);
-        unsubscribe_name(z, old);
         subscribe_node(z, node);
         z2m_question_ask(z, node); /* what it says before the broker has heard that is lost */
-        free(old);
     }
 }
 
@@ -240,7 +215,7 @@ static void take_node(struct z2m *z, const struct z2m_intake *intake, const char
     set_product(node, device->vendor, device->model, device->version);
     set_lamps(z, node, lamps, count);
     for (size_t i = 0; i < count; i++) {
-        announce(z, node, i);
+        z2m_list_announce(&node->slots[i]->way);
     }
     if (fresh) {
         subscribe_node(z, node);
@@ -287,7 +262,7 @@ static void take_device(struct z2m *z, struct z2m_intake *intake, const char *by
     }
     json_free(entry);
     if (err != 0) {
-        driver_garbage(z->config.driver, device->ieee[0] ? device->ieee : "bridge/devices",
+        driver_garbage(z2m_driver(z), device->ieee[0] ? device->ieee : "bridge/devices",
                        "an entry of bridge/devices that cannot be understood");
         spare(z, intake, device->ieee);
     } else if (device->lamp_count > 0) {
@@ -307,11 +282,11 @@ static bool add_member(struct z2m *z, struct z2m_lamp *group, bool *first, const
     const struct z2m_node *node = ieee ? z2m_nodes_find(&z->nodes, ieee) : NULL;
     bool named = false;
     for (size_t i = 0; node && i < node->count; i++) {
-        named |= endpoint[0] && strcmp(node->slots[i].lamp->endpoint, endpoint) == 0;
+        named |= endpoint[0] && strcmp(node->slots[i]->lamp->endpoint, endpoint) == 0;
     }
     for (size_t i = 0; node && i < node->count; i++) {
-        if (!named || strcmp(node->slots[i].lamp->endpoint, endpoint) == 0) {
-            z2m_group_add(group, node->slots[i].lamp, *first);
+        if (!named || strcmp(node->slots[i]->lamp->endpoint, endpoint) == 0) {
+            z2m_group_add(group, node->slots[i]->lamp, *first);
             *first = false;
         }
     }
@@ -432,7 +407,6 @@ void z2m_list_slice(void *user)
     } else if (z->groups.bytes && z->devices_known) {
         take_slice(z, &z->groups);
     }
-    flush_filters(z);
     if (z->devices.bytes || (z->groups.bytes && z->devices_known)) {
         timer_start(z->slice, SLICE_PAUSE_MS);
     }
@@ -460,15 +434,22 @@ void z2m_list_stop(struct z2m *z)
     z->devices.bytes = z->groups.bytes = NULL;
     free(z->scratch);
     z->scratch = NULL;
-    for (size_t i = 0; i < z->filter_count; i++) {
-        free(z->filters[i]);
-    }
-    z->filter_count = 0;
 }
 
-void z2m_list_announce_again(struct z2m *z, struct z2m_node *node)
+void z2m_list_announce_node(struct z2m_node *node)
 {
     for (size_t i = 0; i < node->count; i++) {
-        announce(z, node, i);
+        z2m_list_announce(&node->slots[i]->way);
     }
+}
+
+void z2m_list_done(struct z2m *z)
+{
+    for (struct z2m_node *n = z2m_nodes_next(&z->nodes, NULL); n; n = z2m_nodes_next(&z->nodes, n)) {
+        leave_topics(z, n);
+        for (size_t i = 0; i < n->count; i++) {
+            way_forget(&n->slots[i]->way);
+        }
+    }
+    z2m_nodes_done(&z->nodes);
 }

@@ -130,7 +130,8 @@ void z2m_nodes_remove(struct z2m_nodes *nodes, struct z2m_node *node)
     *at = node->next_by_id;
     nodes->count--;
     for (size_t i = 0; i < node->count; i++) {
-        z2m_nodes_make_release(nodes, node->slots[i].lamp);
+        z2m_nodes_make_release(nodes, node->slots[i]->lamp);
+        free(node->slots[i]);
     }
     free(node->slots);
     free(node->product);

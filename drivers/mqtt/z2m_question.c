@@ -8,13 +8,13 @@
 
 static void arm(struct z2m *z, uint64_t due)
 {
-    uint64_t now = loop_now(z->loop);
+    uint64_t now = loop_now(z->dialect.broker->loop);
     timer_start(z->question, due > now ? due - now : 0);
 }
 
 void z2m_question_ask(struct z2m *z, struct z2m_node *node)
 {
-    if (node->questioned || node->id[0] == '#' || !z->up || z->bridge == BRIDGE_OFFLINE ||
+    if (node->questioned || node->id[0] == '#' || !z->dialect.broker->up || z->bridge == BRIDGE_OFFLINE ||
         node->availability == LIGHT_REACH_OFFLINE) {
         return; /* a group is told by its members; of one that is not there the radio would only wait */
     }
@@ -52,7 +52,7 @@ static void rest(struct z2m *z)
     for (struct z2m_node *n = z2m_nodes_next(&z->nodes, NULL); n; n = z2m_nodes_next(&z->nodes, n)) {
         if (!n->heard && n->id[0] != '#' && n->availability != LIGHT_REACH_OFFLINE) {
             z->question_rounds++;
-            arm(z, loop_now(z->loop) + (pause < AGAIN_LAST_MS ? pause : AGAIN_LAST_MS));
+            arm(z, loop_now(z->dialect.broker->loop) + (pause < AGAIN_LAST_MS ? pause : AGAIN_LAST_MS));
             return;
         }
     }
@@ -98,12 +98,12 @@ static bool ask_first(struct z2m *z)
     struct z2m_node *node = z->first_question;
     bool sent = false;
     while (!sent && node->asked < node->count) {
-        const struct z2m_slot *slot = &node->slots[node->asked++];
+        const struct z2m_slot *slot = node->slots[node->asked++];
         str_clear(&z->payload);
         z2m_write_get(&z->payload, slot->lamp);
-        if (slot->light && z->payload.len > 0) {
+        if (slot->way.light && z->payload.len > 0) {
             z2m_command_topic(z, node, "/get");
-            sent = connection_publish(z->config.connection, str_z(&z->topic), &z->payload, NULL) == 0;
+            sent = connection_publish(z->dialect.broker->connection, str_z(&z->topic), &z->payload, NULL) == 0;
         }
     }
     if (node->asked >= node->count) {
@@ -122,7 +122,8 @@ void z2m_question_due(void *user)
     while (z->first_question && !ask_first(z)) {
     }
     secrets_random(&jitter, sizeof jitter);
-    z->next_question_at = loop_now(z->loop) + QUESTION_EVERY_MS * 3 / 4 + jitter * QUESTION_EVERY_MS / 512;
+    z->next_question_at =
+        loop_now(z->dialect.broker->loop) + QUESTION_EVERY_MS * 3 / 4 + jitter * QUESTION_EVERY_MS / 512;
     if (z->first_question) {
         arm(z, z->next_question_at);
     } else {
