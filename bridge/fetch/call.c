@@ -35,10 +35,14 @@ static void refuse(struct fetch_call *call, int result, const char *text, const 
 static bool allowed(struct fetch_call *call, enum address_kind kind, const char *text)
 {
     if (strcmp(call->target.scheme, "http") == 0) {
-        if (kind == ADDRESS_LOOPBACK) {
+        bool lan = (call->policy & FETCH_ALLOW_LAN) != 0;
+        if (kind == ADDRESS_LOOPBACK || (lan && kind == ADDRESS_PRIVATE)) {
             return true;
         }
-        refuse(call, ERR_DENIED, "plain http goes to a loopback address only", text);
+        refuse(call, ERR_DENIED,
+               lan ? "plain http stays in the house: no address of the Internet"
+                   : "plain http goes to a loopback address only",
+               text);
         return false;
     }
     if (kind == ADDRESS_PUBLIC || call->policy & FETCH_ALLOW_PRIVATE) {
@@ -199,7 +203,7 @@ static void check_url(struct fetch_call *call, const char *url)
         return;
     }
     bool http = strcmp(call->target.scheme, "http") == 0;
-    if (!http || !(call->unix_socket || call->policy & FETCH_ALLOW_HTTP)) {
+    if (!http || !(call->unix_socket || call->policy & (FETCH_ALLOW_HTTP | FETCH_ALLOW_LAN))) {
         refuse(call, ERR_DENIED, "not https", url);
     }
 }

@@ -15,6 +15,8 @@ struct fetch_call; /* one exchange under way */
 enum {
     FETCH_ALLOW_HTTP = 1,    /* plain http, to a loopback address only (or by unix_socket) */
     FETCH_ALLOW_PRIVATE = 2, /* the resolved address may be private, loopback or link-local */
+    FETCH_ALLOW_LAN = 4,     /* plain http to a private or loopback address: a device in the house, which has no
+                                certificate. Never for an URL that came from the cloud. */
 };
 
 struct fetch_header {

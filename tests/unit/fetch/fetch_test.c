@@ -337,6 +337,24 @@ static void test_policy(void **state)
     assert_denied(f, "", FETCH_ALLOW_HTTP, ERR_INVALID);
 }
 
+/* A device in the house speaks plain http: to private addresses and no others. */
+static void test_policy_in_the_house(void **state)
+{
+    struct fixture *f = *state;
+    assert_denied(f, "http://8.8.8.8/", FETCH_ALLOW_LAN | FETCH_ALLOW_PRIVATE, ERR_DENIED);
+    assert_denied(f, "http://[2a00:1450::1]/", FETCH_ALLOW_LAN, ERR_DENIED);
+    assert_denied(f, "https://10.1.2.3/", FETCH_ALLOW_LAN, ERR_DENIED); /* it allows http, and nothing else */
+    f->request.url = "http://192.0.2.1/"; /* for documentation only (RFC 5737): nobody is there, but it is tried */
+    f->request.policy = FETCH_ALLOW_LAN;
+    f->request.timeout_ms = 50;
+    call(f);
+    assert_true(f->result == ERR_TIMEOUT || f->result == ERR_OFFLINE);
+    f->request.url = f->url;
+    f->request.timeout_ms = 0;
+    call(f);
+    assert_int_equal(f->result, 0);
+}
+
 static void test_header_cannot_break_out(void **state)
 {
     struct fixture *f = *state;
@@ -579,6 +597,7 @@ int main(void)
         T(test_redirect_is_an_answer),
         T(test_proxy_of_the_environment_is_not_used),
         T(test_policy),
+        T(test_policy_in_the_house),
         T(test_header_cannot_break_out),
         T(test_unix_socket),
         T(test_nobody_listens),
