@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "mqtt/dialect.h"
+#include "mqtt/tasmota.h"
 #include "mqtt/z2m.h"
 
 struct mqtt {
@@ -22,6 +23,7 @@ static const struct {
     size_t topics; /* offset of a list in struct mqtt_config */
 } kinds[] = {
     {&z2m_dialect, offsetof(struct mqtt_config, zigbee2mqtt)},
+    {&tasmota_dialect, offsetof(struct mqtt_config, tasmota)},
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 

@@ -20,6 +20,7 @@ struct mqtt_config {
     struct twins *twins;             /* shared by the instances of an installation (mqtt/way.h); NULL: its own */
     /* What speaks there: topics of each dialect, NULL-terminated; NULL or none: the dialect is off. */
     const char *const *zigbee2mqtt; /* base topics; none contains another's topics */
+    const char *const *tasmota;     /* where its modules announce themselves: "tasmota/discovery" */
 };
 
 extern const struct driver_ops mqtt_driver;

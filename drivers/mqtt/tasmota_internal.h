@@ -1,0 +1,91 @@
+/* What the files of Tasmota's run time share; tasmota.h is for mqtt.c. */
+#ifndef MQTT_TASMOTA_INTERNAL_H
+#define MQTT_TASMOTA_INTERNAL_H
+
+#include "base/str.h"
+#include "loop/loop.h"
+#include "mqtt/tasmota.h"
+#include "mqtt/tasmota_codec.h"
+
+struct tasmota_module;
+
+/* One light of a module. */
+struct tasmota_slot {
+    struct way way; /* first */
+    struct tasmota_module *module;
+    uint8_t place; /* among the module's lights, as in its make */
+    char *name;
+};
+
+/* One topic of a module: listener.what is an enum tasmota_word. */
+struct tasmota_ear {
+    struct listener listener; /* first */
+    struct tasmota_module *module;
+};
+enum tasmota_word { TASMOTA_LWT, TASMOTA_STATE, TASMOTA_ANSWER };
+
+struct tasmota_module {
+    struct tasmota_module *next_by_mac, *next_by_topic, *next_question;
+    struct tasmota *tasmota;
+    char mac[TASMOTA_MAC];
+    char *cmnd;    /* what its topics begin with: those of its commands, then stat and tele, each with its NUL */
+    char *product; /* model, version and topic, each with its NUL */
+    const struct tasmota_make *make;
+    struct tasmota_slot **slots; /* make->count */
+    struct tasmota_ear *ears;
+    uint8_t ear_count;
+    uint8_t reach;   /* enum light_reach, by its LWT, or because it spoke */
+    bool tells;      /* its LWT was heard */
+    bool heard;      /* it has said its whole state since the broker is there */
+    bool questioned; /* in the queue of questions */
+    bool displaced;  /* another module was heard on its topics */
+};
+
+/* Modules by MAC and by the topic of their commands; what is the same for many kept once. */
+struct tasmota_shared;
+struct tasmota_modules {
+    struct tasmota_module **by_mac, **by_topic;
+    size_t size, count;
+    struct tasmota_shared *makes;
+};
+struct tasmota_module *tasmota_modules_find(const struct tasmota_modules *modules, const char *mac);
+struct tasmota_module *tasmota_modules_on(const struct tasmota_modules *modules, const char *cmnd); /* not displaced */
+struct tasmota_module *tasmota_modules_add(struct tasmota_modules *modules, const struct tasmota_device *device);
+/* False: its topics are these already. */
+bool tasmota_modules_move(struct tasmota_modules *modules, struct tasmota_module *module,
+                          const struct tasmota_device *device);
+void tasmota_modules_remove(struct tasmota_modules *modules, struct tasmota_module *module); /* frees it */
+/* Iterates in no order; NULL starts. The one returned may be removed after its next was fetched. */
+struct tasmota_module *tasmota_modules_next(const struct tasmota_modules *modules, const struct tasmota_module *after);
+void tasmota_modules_done(struct tasmota_modules *modules); /* nothing is left in it */
+const struct tasmota_make *tasmota_make_take(struct tasmota_modules *modules, const struct tasmota_make *make);
+void tasmota_make_release(struct tasmota_modules *modules, const struct tasmota_make *make); /* NULL is legal */
+
+struct tasmota {
+    struct dialect dialect; /* first */
+    struct tasmota_modules modules;
+    struct tasmota_device *scratch; /* the announcement that is being read */
+    struct str topic, payload;      /* scratch */
+
+    /* questions: tasmota_question.c */
+    struct tasmota_module *first_question, *last_question;
+    struct timer *question;
+    unsigned question_rounds; /* in which some did not answer */
+};
+
+/* tasmota_module.c: modules as they announce themselves */
+void tasmota_module_take(struct tasmota *t, const struct tasmota_device *device);
+void tasmota_module_withdraw(struct tasmota *t, struct tasmota_module *module); /* frees it */
+void tasmota_module_stop(struct tasmota *t); /* all, without a word about their lights */
+void tasmota_module_announce(struct way *way);
+void tasmota_module_announce_all(struct tasmota_module *module);
+void tasmota_module_reach(const struct tasmota_module *module);
+
+/* tasmota_question.c: states are asked for one module after the other */
+void tasmota_question_ask(struct tasmota_module *module);
+void tasmota_question_ask_all(struct tasmota *t); /* begins anew with the patience for those that do not answer */
+void tasmota_question_due(void *user);
+void tasmota_question_forget(struct tasmota_module *module);
+void tasmota_question_forget_all(struct tasmota *t);
+
+#endif
