@@ -1,126 +1,27 @@
 /* The far side of the mqtt driver: a real mosquitto, and the simulated Zigbee2MQTT behind it on the suite's loop. */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "contract.h"
+#include "mosquitto_broker.h"
 #include "mqtt/mqtt.h"
 #include "sim/shapes.h"
 #include "sim/zigbee2mqtt.h"
 
 #define DEADLINE_MS 600
-#define BROKER_TRIES 500 /* of 20 ms: until mosquitto listens */
 
 struct far_side {
     struct mqtt_config config;
     const char *bases[2];
     struct zigbee *zigbee;
-    char folder[32], file[64];
-    uint16_t port;
-    pid_t broker;
+    struct mosquitto_broker broker;
 };
 
 static const char *lacks(enum contract_act act)
 {
     (void)act;
     return NULL;
-}
-
-/* ---- mosquitto ---- */
-
-static struct sockaddr_in loopback(uint16_t port)
-{
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
-
-static uint16_t free_port(void)
-{
-    struct sockaddr_in a = loopback(0);
-    socklen_t len = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, len) != 0 || getsockname(fd, (struct sockaddr *)&a, &len) != 0) {
-        perror("contract_mqtt: no free port");
-        abort();
-    }
-    close(fd);
-    return ntohs(a.sin_port);
-}
-
-static bool listens(uint16_t port)
-{
-    struct sockaddr_in a = loopback(port);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool yes = fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return yes;
-}
-
-static void start_broker(struct far_side *f)
-{
-    f->broker = fork();
-    if (f->broker == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed assertion must not leave a broker behind */
-        if (!freopen("/dev/null", "w", stderr)) {
-            _exit(127);
-        }
-        execlp("mosquitto", "mosquitto", "-c", f->file, (char *)NULL);
-        execl("/usr/sbin/mosquitto", "mosquitto", "-c", f->file, (char *)NULL);
-        _exit(127);
-    }
-    for (int i = 0; i < BROKER_TRIES; i++) {
-        if (listens(f->port)) {
-            return;
-        }
-        if (waitpid(f->broker, NULL, WNOHANG) != 0) {
-            break;
-        }
-        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-    }
-    fprintf(stderr, "contract_mqtt: mosquitto does not listen on port %u (is it installed?)\n", f->port);
-    abort();
-}
-
-static void kill_broker(struct far_side *f)
-{
-    if (f->broker > 0) {
-        kill(f->broker, SIGKILL);
-        while (waitpid(f->broker, NULL, 0) < 0 && errno == EINTR) {
-        }
-        f->broker = 0;
-    }
-}
-
-static void write_broker_file(struct far_side *f)
-{
-    strcpy(f->folder, "/tmp/lb-contract-XXXXXX");
-    FILE *to = NULL;
-    if (mkdtemp(f->folder)) {
-        snprintf(f->file, sizeof f->file, "%s/mosquitto.conf", f->folder);
-        to = fopen(f->file, "w");
-    }
-    if (!to) {
-        perror(f->folder);
-        abort();
-    }
-    fprintf(to, "listener %u 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n", f->port);
-    if (geteuid() == 0) {
-        fputs("user root\n", to); /* changing the user would make it forget that it is to die with its parent */
-    }
-    fclose(to);
 }
 
 /* ---- the subject ---- */
@@ -143,18 +44,16 @@ static int start(struct loop *loop, uint32_t deadline_ms, void **ret_self, const
     for (size_t i = 0; i < CONTRACT_LAMPS; i++) {
         kinds[i] = shape_find(models[i]);
     }
-    f->port = free_port();
-    write_broker_file(f);
-    start_broker(f);
+    mosquitto_start(&f->broker);
     const struct zigbee_config config = {
-        .host = "127.0.0.1", .port = f->port, .seed = 7, .lamps = CONTRACT_LAMPS, .shapes = kinds, .others = 5};
+        .host = "127.0.0.1", .port = f->broker.port, .seed = 7, .lamps = CONTRACT_LAMPS, .shapes = kinds, .others = 5};
     int err = zigbee_new(loop, &config, &f->zigbee, NULL);
     if (err != 0) {
         return err;
     }
     zigbee_watch_availability(f->zigbee, CONTRACT_PLAIN, false);
     f->bases[0] = "zigbee2mqtt";
-    f->config = (struct mqtt_config){.host = "127.0.0.1", .port = f->port, .zigbee2mqtt = f->bases};
+    f->config = (struct mqtt_config){.host = "127.0.0.1", .port = f->broker.port, .zigbee2mqtt = f->bases};
     *ret_self = f;
     *ret_config = &f->config;
     return 0;
@@ -164,9 +63,7 @@ static void stop(void *self)
 {
     struct far_side *f = self;
     zigbee_free(f->zigbee);
-    kill_broker(f);
-    unlink(f->file);
-    rmdir(f->folder);
+    mosquitto_end(&f->broker);
     free(f);
 }
 
@@ -213,10 +110,10 @@ static void act(void *self, enum contract_act act, size_t lamp)
         zigbee_babble(z, lamp);
         break;
     case CONTRACT_LOSE:
-        kill_broker(f);
+        mosquitto_kill(&f->broker);
         break;
     case CONTRACT_BACK:
-        start_broker(f);
+        mosquitto_again(&f->broker);
         break;
     case CONTRACT_RESTART:
         zigbee_restart(z, true);
