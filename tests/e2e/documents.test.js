@@ -45,6 +45,24 @@ test("the table of listeners is the program's", () => {
     assert.deepEqual(written.sort(), served.sort());
 });
 
+/** Every text of the program, its pieces put together. */
+function sentences(folder) {
+    return readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
+        .filter((entry) => entry.isFile() && /\.[ch]$/.test(entry.name))
+        .map((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8").replace(/"\s*\n\s*"/g, "").replaceAll('\\"', '"'))
+        .join("\n");
+}
+
+test("every sentence of the fault tree is one that the program says", () => {
+    const said = sentences("bridge") + sentences("oauth");
+    const quoted = [...read("packaging/doc/trouble.md").matchAll(/^\| `lightbridge [^`]+` \| "([^|]+)" \|/gm)].map(([, text]) => text);
+    assert.ok(quoted.length >= 40, `only ${quoted.length} sentences were found`);
+    assert.deepEqual(
+        quoted.filter((text) => !said.includes(text)),
+        [],
+    );
+});
+
 test("the README leads to SECURITY.md", () => {
     assert.match(read("README.md"), /\(packaging\/SECURITY\.md\)/);
 });
