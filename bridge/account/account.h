@@ -1,7 +1,9 @@
 /* The OAuth endpoints and their pages: HTTP on one side, oauth/ on the other.
 
    GET  /oauth/authorize  checks the request (RFC 6749 4.1.1) and shows the login
-   POST /oauth/login      shows the consent
+   POST /oauth/login      303 to the consent page, or back to the login page, which says why
+   GET  /oauth/login      the login page once more
+   GET  /oauth/consent    the consent page; what was decided, once it is
    POST /oauth/consent    303 to the client with code and state, or with access_denied
    POST /oauth/token      RFC 6749 4.1.3, 6; errors as 5.2; PKCE as RFC 7636
    POST /oauth/revoke     RFC 7009
@@ -30,7 +32,9 @@ void account_free(struct account *account);
 /* Handlers; context is the struct account. */
 void account_authorize(struct http_exchange *exchange, void *context);
 void account_login(struct http_exchange *exchange, void *context);
+void account_login_page(struct http_exchange *exchange, void *context);
 void account_consent(struct http_exchange *exchange, void *context);
+void account_consent_page(struct http_exchange *exchange, void *context);
 void account_token(struct http_exchange *exchange, void *context);
 void account_revoke(struct http_exchange *exchange, void *context);
 void account_introspect(struct http_exchange *exchange, void *context);

@@ -39,6 +39,7 @@ static const char login_template[] =
 
 static const char consent_template[] =
     "<main>\n<div class=\"card\">\n<h1>Allow {{client}}?</h1>\n"
+    "{{#error}}<p class=\"error\" role=\"alert\">{{error}}</p>\n{{/error}}"
     "<p>You are logged in as <strong>{{account}}</strong>. If you allow it, {{client}} can:</p>\n"
     "<ul>{{#read}}<li>see the lights that are exposed to it, and their state</li><li>be told when they change</li>"
     "{{/read}}{{#control}}<li>switch, dim and colour them</li>{{/control}}</ul>\n"
@@ -50,6 +51,11 @@ static const char consent_template[] =
     "<button type=\"submit\" name=\"decision\" value=\"allow\">Allow</button>\n"
     "<button type=\"submit\" name=\"decision\" value=\"deny\" class=\"quiet\">Do not allow</button>\n"
     "</form>\n</div>\n</main>\n";
+
+static const char answered_template[] =
+    "<main>\n<div class=\"card\">\n<h1>{{title}}</h1>\n<p>{{text}}</p>\n"
+    "{{#onward}}<p>If the app does not come by itself: <a href=\"{{onward}}\">go on to {{client}}</a>.</p>\n{{/onward}}"
+    "</div>\n</main>\n";
 
 #define FILL(out, template, variables) http_fill(out, template, variables, sizeof(variables) / sizeof((variables)[0]))
 
@@ -91,14 +97,35 @@ void page_wrong_redirect(struct http_exchange *x, const struct oauth_client *cli
     str_done(&list);
 }
 
+/* What a notice says, and with which status. */
+static const struct {
+    int status;
+    const char *text;
+} notices[NOTICE_COUNT] = {
+    [NOTICE_NONE] = {200, NULL},
+    [NOTICE_INCOMPLETE] = {400, "Please fill in both fields."},
+    [NOTICE_WRONG] = {403, "Wrong account or password."},
+    [NOTICE_WAIT] = {429, NULL}, /* says how long */
+    [NOTICE_BUSY] = {503, "Too many are logging in right now. Please try again in a few seconds."},
+    [NOTICE_TOO_MANY_LINKS] = {503, "The bridge holds as many links as it can. Whoever looks after it ends some that "
+                                    "are no longer used with: lightbridge unlink. Then allow it again."},
+    [NOTICE_REMOVED] = {400, "The account or the app was removed while you were linking. Please start again in the "
+                             "app, with another account."},
+    [NOTICE_UNWELL] = {503, NULL}, /* says why */
+};
+
+static void unwell_text(struct str *text, int err)
+{
+    str_printf(text,
+               "The bridge cannot do this now: %s. Nothing is lost and existing links stay; whoever looks after the "
+               "bridge finds the reason in its log. Please try again in a minute.",
+               err_text(err));
+}
+
 void page_unwell(struct http_exchange *x, int err)
 {
     struct str text = STR_INIT;
-    str_printf(
-        &text,
-        "The bridge cannot do this now: %s. Nothing is lost and existing links stay; whoever looks after the bridge "
-        "finds the reason in its log. Please try again in a minute.",
-        err_text(err));
+    unwell_text(&text, err);
     page_error(x, 503, "Please try again", str_z(&text), 60);
     str_done(&text);
 }
@@ -112,37 +139,47 @@ static unsigned scopes_of(const struct pending *p)
     return scopes;
 }
 
-void page_login(struct http_exchange *x, const struct pending *p, int status, const char *name, const char *error,
-                unsigned retry_after)
+/* The sentence of the pending's notice, its status and Retry-After; one whose time has come says nothing more. */
+static int say_notice(struct http_exchange *x, const struct account *account, const struct pending *p,
+                      enum pending_name page, struct str *text)
+{
+    enum notice_kind what = p->notice.page == page ? p->notice.what : NOTICE_NONE;
+    uint64_t past_s = (loop_now(account->loop) - p->notice_since) / 1000;
+    unsigned left_s = p->notice.after_s > past_s ? p->notice.after_s - (unsigned)past_s : 0;
+    if (what == NOTICE_NONE || (p->notice.after_s > 0 && left_s == 0)) {
+        return notices[NOTICE_NONE].status;
+    }
+    if (what == NOTICE_WAIT) {
+        str_printf(text, "There were several wrong passwords. Please wait %u second%s, then try again.", left_s,
+                   left_s == 1 ? "" : "s");
+    } else if (what == NOTICE_UNWELL) {
+        unwell_text(text, p->notice.err);
+    } else if (notices[what].text) {
+        str_add_z(text, notices[what].text);
+    }
+    retry_header(x, left_s);
+    return notices[what].status;
+}
+
+void page_login(struct http_exchange *x, const struct account *account, const struct pending *p)
 {
     static const char *const words[] = {"", "see", "drive", "see and to drive"}; /* by SCOPE_* */
-    struct str body = STR_INIT;
+    struct str body = STR_INIT, error = STR_INIT;
+    int status = say_notice(x, account, p, NAME_LOGIN, &error);
     const struct http_variable v[] = {{"client", oauth_client_name(p->client)},
                                       {"what", words[scopes_of(p)]},
                                       {"request", p->login_id},
-                                      {"name", name},
-                                      {"error", error}};
+                                      {"name", p->tried},
+                                      {"error", str_z(&error)}};
     FILL(&body, login_template, v);
-    retry_header(x, retry_after);
     http_answer_page(x, status, "Log in", &body, NULL);
+    str_done(&error);
 }
 
-void page_login_later(struct http_exchange *x, const struct pending *p, const char *name, unsigned wait_s)
+void page_consent(struct http_exchange *x, const struct account *account, const struct pending *p)
 {
-    struct str text = STR_INIT;
-    if (wait_s == 0) {
-        page_login(x, p, 503, name, "Too many are logging in right now. Please try again in a few seconds.", 5);
-        return;
-    }
-    str_printf(&text, "There were several wrong passwords. Please wait %u second%s, then try again.", wait_s,
-               wait_s == 1 ? "" : "s");
-    page_login(x, p, 429, name, str_z(&text), wait_s);
-    str_done(&text);
-}
-
-void page_consent(struct http_exchange *x, const struct pending *p)
-{
-    struct str body = STR_INIT;
+    struct str body = STR_INIT, error = STR_INIT;
+    int status = say_notice(x, account, p, NAME_CONSENT_PAGE, &error);
     struct str origin = STR_INIT;
     struct url url;
     if (url_parse(p->redirect_uri, &url) == 0) {
@@ -151,6 +188,7 @@ void page_consent(struct http_exchange *x, const struct pending *p)
     const struct http_variable v[] = {{"client", oauth_client_name(p->client)},
                                       {"request", p->id},
                                       {"account", p->account},
+                                      {"error", str_z(&error)},
                                       {"read", scopes_of(p) & SCOPE_READ ? "1" : NULL},
                                       {"control", scopes_of(p) & SCOPE_CONTROL ? "1" : NULL},
                                       {"origin", str_z(&origin)}};
@@ -161,8 +199,33 @@ void page_consent(struct http_exchange *x, const struct pending *p)
     if (origin.len > 0) {
         str_printf(&origin, " %s:", url.scheme);
     }
-    http_answer_page(x, 200, "Allow access", &body, origin.len > 0 ? str_z(&origin) : NULL);
+    http_answer_page(x, status, "Allow access", &body, origin.len > 0 ? str_z(&origin) : NULL);
     str_done(&origin);
+    str_done(&error);
+}
+
+void page_answered(struct http_exchange *x, const struct pending *p)
+{
+    static const char title[] = "This has been answered already";
+    struct str body = STR_INIT, text = STR_INIT;
+    const char *client = oauth_client_name(p->client);
+    bool onward = pending_may_go_on(p);
+    if (p->notice.what == NOTICE_REMOVED) {
+        str_add_z(&text, notices[NOTICE_REMOVED].text);
+    } else if (p->step == STEP_DONE && !p->link) {
+        str_printf(&text,
+                   "You did not allow it, and %s was not linked. If you want to link it after all, start again in the "
+                   "app.",
+                   client);
+    } else {
+        str_printf(&text, "You have allowed %s, as %s.%s Nothing is left to do on this page: go back to the app.",
+                   client, p->account, p->link && !onward ? " The app has taken it up." : "");
+    }
+    const struct http_variable v[] = {
+        {"title", title}, {"text", str_z(&text)}, {"client", client}, {"onward", onward ? str_z(&p->location) : NULL}};
+    FILL(&body, answered_template, v);
+    http_answer_page(x, 400, title, &body, NULL);
+    str_done(&text);
 }
 
 void page_redirect(struct http_exchange *x, const char *location)

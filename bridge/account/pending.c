@@ -17,6 +17,22 @@ static void draw(char to[TOKEN_CHARS + 1])
 void pending_rename(struct pending *p)
 {
     draw(p->id);
+    draw(p->page_id);
+}
+
+void pending_notice(struct account *account, struct pending *p, const struct notice *notice)
+{
+    p->notice = *notice;
+    p->notice_since = loop_now(account->loop);
+}
+
+bool pending_may_go_on(const struct pending *p)
+{
+    struct oauth_link_info info = {0};
+    if (p->link) {
+        oauth_link_info(p->link, &info);
+    }
+    return p->step == STEP_DONE && p->location.len > 0 && info.redeemed_ms == 0 && info.ended_ms == 0;
 }
 
 static void pending_free(struct pending *p)
@@ -32,6 +48,7 @@ static void pending_free(struct pending *p)
     free(p->code_challenge);
     free(p->state);
     free(p->account);
+    free(p->tried);
     str_done(&p->location);
     free(p);
 }
@@ -66,7 +83,7 @@ struct pending *pending_new(struct account *account)
     tidy(account, true);
     struct pending *p = mem_alloc(sizeof *p);
     draw(p->login_id);
-    memcpy(p->id, p->login_id, sizeof p->id);
+    pending_rename(p); /* names that nobody is told before the login */
     draw(p->cookie);
     p->since = loop_now(account->loop);
     p->next = account->pendings;
@@ -75,25 +92,32 @@ struct pending *pending_new(struct account *account)
     return p;
 }
 
-struct pending *pending_find(struct account *account, const char *id, const char *cookie, size_t cookie_len, bool login)
+static bool is_named(const struct pending *p, enum pending_name name, const char *id)
+{
+    const char *const names[] = {
+        [NAME_LOGIN] = p->login_id, [NAME_CONSENT_PAGE] = p->page_id, [NAME_CONSENT_FORM] = p->id};
+    return secrets_equal(names[name], id, TOKEN_CHARS);
+}
+
+struct pending *pending_find(struct account *account, enum pending_name name, const char *id, const char *cookie,
+                             size_t cookie_len)
 {
     tidy(account, false);
     if (!id || !cookie || strlen(id) != TOKEN_CHARS || cookie_len != TOKEN_CHARS) {
         return NULL;
     }
     for (struct pending *p = account->pendings; p; p = p->next) {
-        bool named = secrets_equal(p->id, id, TOKEN_CHARS) || (login && secrets_equal(p->login_id, id, TOKEN_CHARS));
-        if (named && secrets_equal(p->cookie, cookie, TOKEN_CHARS)) {
+        if (is_named(p, name, id) && secrets_equal(p->cookie, cookie, TOKEN_CHARS)) {
             return p;
         }
     }
     return NULL;
 }
 
-struct pending *pending_of_anybody(struct account *account, const char *id)
+struct pending *pending_of_anybody(struct account *account, enum pending_name name, const char *id)
 {
     for (struct pending *p = account->pendings; id && strlen(id) == TOKEN_CHARS && p; p = p->next) {
-        if (secrets_equal(p->id, id, TOKEN_CHARS) || secrets_equal(p->login_id, id, TOKEN_CHARS)) {
+        if (is_named(p, name, id)) {
             return p;
         }
     }

@@ -11,7 +11,9 @@
 const struct http_route routes[] = {
     /* the public listener: what the cloud and the person who links need, nothing else */
     {"GET", "/oauth/authorize", HTTP_PUBLIC, HTTP_OPEN, 0, account_authorize, CONTEXT_ACCOUNT},
+    {"GET", "/oauth/login", HTTP_PUBLIC, HTTP_OPEN, 0, account_login_page, CONTEXT_ACCOUNT},
     {"POST", "/oauth/login", HTTP_PUBLIC, HTTP_OPEN, FORM, account_login, CONTEXT_ACCOUNT},
+    {"GET", "/oauth/consent", HTTP_PUBLIC, HTTP_OPEN, 0, account_consent_page, CONTEXT_ACCOUNT},
     {"POST", "/oauth/consent", HTTP_PUBLIC, HTTP_OPEN, FORM, account_consent, CONTEXT_ACCOUNT},
     {"POST", "/oauth/token", HTTP_PUBLIC, HTTP_OPEN, FORM, account_token, CONTEXT_ACCOUNT},
     {"POST", "/oauth/revoke", HTTP_PUBLIC, HTTP_OPEN, FORM, account_revoke, CONTEXT_ACCOUNT},

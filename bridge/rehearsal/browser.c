@@ -14,6 +14,7 @@
 /* A state in which whatever decodes and encodes anew changes something. */
 #define STATE "raw+plus%2bhex%7Etilde%20space%26amp%3D%C3%BC.-_~!*'();:@/?"
 #define SCOPE "devices"
+#define HOPS_MAX 5u /* redirects from a form to the page that it leads to */
 
 static void authorized(void *user, const struct fetch_result *result);
 static void logged_in(void *user, const struct fetch_result *result);
@@ -123,6 +124,7 @@ int rehearsal_link(struct rehearsal *r, rehearsal_done_fn *done, void *user)
         return err;
     }
     new_state(r);
+    r->hops = 0;
     str_clear(&r->cookie);
     str_add_z(&path, "/oauth/authorize?client_id=");
     url_encode(&path, r->config.client_id, strlen(r->config.client_id));
@@ -155,11 +157,32 @@ static void authorized(void *user, const struct fetch_result *result)
     page_done(&page);
 }
 
+/* A form may be answered with a redirect to a page of the same bridge, where the browser goes; true: it is under way.
+ */
+static bool follow(struct rehearsal *r, const struct fetch_result *result, fetch_done_fn *done)
+{
+    size_t len = strlen(r->config.url);
+    const char *location = result->result == 0 && is_redirect(result->status) && r->hops < HOPS_MAX
+                               ? fetch_answer_header(result, "Location")
+                               : NULL;
+    if (location && strncmp(location, r->config.url, len) == 0) {
+        location += len;
+    }
+    if (!location || location[0] != '/' || location[1] == '/') {
+        return false;
+    }
+    r->hops++;
+    r->call = NULL;
+    keep_cookie(r, result);
+    ask_bridge(r, &(struct asked){.method = "GET", .path = location, .cookie = str_z(&r->cookie)}, done);
+    return true;
+}
+
 static void logged_in(void *user, const struct fetch_result *result)
 {
     struct rehearsal *r = user;
     struct page page;
-    if (failed(r, result)) {
+    if (follow(r, result, logged_in) || failed(r, result)) {
         return;
     }
     keep_cookie(r, result);

@@ -62,6 +62,7 @@ struct rehearsal {
 
     /* browser.c, partner.c: linking, and our tokens at the bridge */
     struct str state, cookie, code;
+    unsigned hops; /* redirects that were followed */
     struct str access, refresh;
     next_fn *then; /* after a token came */
 

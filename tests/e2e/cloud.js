@@ -45,8 +45,8 @@ export class Browser {
         return { url, status: response.status, headers: response.headers, html, forms: formsOf(html, url) };
     }
 
-    /** Posts a form with its hidden fields, `values` by field name, and one button. */
-    submit(form, values, button) {
+    /** Posts a form with its hidden fields, `values` by field name, and one button; and on to the page it leads to. */
+    async submit(form, values, button) {
         const body = new URLSearchParams();
         for (const field of form.fields) {
             const pressed = field.kind === "button" || field.type === "submit";
@@ -54,11 +54,11 @@ export class Browser {
                 body.append(field.name, values[field.name] ?? field.value ?? "");
             }
         }
-        return this.go(form.action, {
+        return this.followed(await this.go(form.action, {
             method: form.method,
             body,
             headers: { origin: new URL(form.action).origin, "content-type": "application/x-www-form-urlencoded" },
-        });
+        }));
     }
 
     async followed(page) {

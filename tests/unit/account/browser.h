@@ -23,7 +23,9 @@ struct site {
 
 static const struct http_route site_routes[] = {
     {"GET", "/oauth/authorize", HTTP_PUBLIC, HTTP_OPEN, 0, account_authorize, 0},
+    {"GET", "/oauth/login", HTTP_PUBLIC, HTTP_OPEN, 0, account_login_page, 0},
     {"POST", "/oauth/login", HTTP_PUBLIC, HTTP_OPEN, 16384, account_login, 0},
+    {"GET", "/oauth/consent", HTTP_PUBLIC, HTTP_OPEN, 0, account_consent_page, 0},
     {"POST", "/oauth/consent", HTTP_PUBLIC, HTTP_OPEN, 16384, account_consent, 0},
     {"POST", "/oauth/token", HTTP_PUBLIC, HTTP_OPEN, 16384, account_token, 0},
     {"POST", "/oauth/revoke", HTTP_PUBLIC, HTTP_OPEN, 16384, account_revoke, 0},
@@ -212,21 +214,35 @@ __attribute__((unused)) static void open_login(struct site *site, const char *mo
     keep_cookie(site);
 }
 
+/* Every form is answered 303; where that leads to a page of ours, the browser goes there. */
+__attribute__((unused)) static int follow(struct site *site)
+{
+    const char *location = header(site, "Location");
+    if (site->status == 303 && location && location[0] == '/') {
+        char target[256];
+        snprintf(target, sizeof target, "%s", location);
+        assert_string_equal(header(site, "Cache-Control"), "no-store");
+        ask(site, "GET", target, NULL, NULL);
+    }
+    return site->status;
+}
+
 __attribute__((unused)) static int log_in_as(struct site *site, const char *id, const char *name, const char *password)
 {
     struct str body = STR_INIT;
     str_printf(&body, "request=%s&username=%s&password=", id, name);
     url_encode(&body, password, strlen(password));
-    int status = post(site, "/oauth/login", str_z(&body));
+    assert_int_equal(post(site, "/oauth/login", str_z(&body)), 303);
     str_done(&body);
-    return status;
+    return follow(site);
 }
 
 __attribute__((unused)) static int press(struct site *site, const char *id, const char *decision)
 {
     char body[128];
     snprintf(body, sizeof body, "request=%s&decision=%s", id, decision);
-    return post(site, "/oauth/consent", body);
+    assert_int_equal(post(site, "/oauth/consent", body), 303);
+    return follow(site);
 }
 
 /* From the app's request to the Location that leads back; valid until the next request. */

@@ -12,6 +12,7 @@ static void test_allow(void **state)
     press(site, id, "perhaps"); /* neither: asked again */
     assert_page(site, 200);
     assert_has(site, "Allow SmartThings?");
+    assert_string_equal(form_id(site), id);
     assert_int_equal(press(site, id, "allow"), 303);
     snprintf(location, sizeof location, "%s", header(site, "Location"));
     assert_memory_equal(location, CALLBACK "?code=", strlen(CALLBACK "?code="));
@@ -33,6 +34,56 @@ static void test_allow(void **state)
     code[strcspn(code, "&")] = 0;
     assert_int_equal(redeem(site->rig, code).result, 0);
     free(code);
+    /* presented again the code would end the link: the way back is closed, and the page says why */
+    press(site, id, "allow");
+    assert_page(site, 400);
+    assert_has(site, "You have allowed SmartThings, as anna. The app has taken it up.");
+    assert_has_not(site, "code=");
+    assert_true(oauth_link_alive(link));
+}
+
+/* The addresses of the pages are GETs: reload and the back button show what is the case. */
+static void test_pages_again(void **state)
+{
+    struct site *site = *state;
+    char login[100], consent[100];
+    open_login(site, "&state=x");
+    snprintf(login, sizeof login, "/oauth/login?request=%s", form_id(site));
+    assert_int_equal(ask(site, "GET", login, NULL, NULL), 200);
+    assert_string_equal(form_id(site), login + strlen("/oauth/login?request="));
+    char body[200];
+    snprintf(body, sizeof body, "request=%s&username=anna&password=correct+horse", form_id(site));
+    assert_int_equal(post(site, "/oauth/login", body), 303);
+    snprintf(consent, sizeof consent, "%s", header(site, "Location"));
+    assert_memory_equal(consent, "/oauth/consent?request=", strlen("/oauth/consent?request="));
+    assert_int_equal(ask(site, "GET", consent, NULL, NULL), 200);
+    assert_has(site, "Allow SmartThings?");
+    /* what allows it is in the form and not in the address, which logs and histories keep */
+    assert_string_not_equal(form_id(site), consent + strlen("/oauth/consent?request="));
+    press(site, consent + strlen("/oauth/consent?request="), "allow");
+    assert_page(site, 200); /* asked again */
+    assert_null(oauth_link_next(site->rig->oauth, NULL));
+    /* a wrong password on the page before says so there, and not here */
+    log_in_as(site, login + strlen("/oauth/login?request="), "anna", "wrong one");
+    assert_page(site, 403);
+    assert_int_equal(ask(site, "GET", consent, NULL, NULL), 200);
+    assert_has_not(site, "Wrong account");
+    assert_int_equal(press(site, form_id(site), "allow"), 303);
+    ask(site, "GET", consent, NULL, NULL);
+    assert_page(site, 400);
+    assert_has(site, "You have allowed SmartThings, as anna.");
+    assert_has(site, "&amp;state=x\">go on to SmartThings</a>");
+    ask(site, "GET", login, NULL, NULL);
+    assert_page(site, 400);
+    assert_has(site, "answered already");
+    site->cookie[0] = 0; /* of another browser */
+    ask(site, "GET", consent, NULL, NULL);
+    assert_page(site, 400);
+    assert_has_not(site, "code=");
+    ask(site, "GET", "/oauth/consent", NULL, NULL);
+    assert_page(site, 400);
+    ask(site, "GET", "/oauth/login?request=a&request=b", NULL, NULL);
+    assert_page(site, 400);
 }
 
 static void test_allow_twice_at_once(void **state)
@@ -207,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         S(test_allow),
+        S(test_pages_again),
         S(test_allow_twice_at_once),
         S(test_deny),
         S(test_too_old),
