@@ -36,6 +36,10 @@ void account_free(struct account *account)
 
 /* ---- authorize ---- */
 
+#define COMPARE_URL                                                                                                    \
+    "Whoever set the app up compares the authorization URL that it was given with the bridge's own: it ends in "       \
+    "/oauth/authorize, and nothing is added to it. In SmartThings it stands in the developer console."
+
 static void refuse_client(struct http_exchange *x, const char *id)
 {
     struct str text = STR_INIT;
@@ -47,7 +51,7 @@ static void refuse_client(struct http_exchange *x, const char *id)
             "must be the same. Other apps are added with: lightbridge client add.",
             id);
     } else {
-        str_add_z(&text, "The app did not say who it is: client_id is missing in its request.");
+        str_add_z(&text, "The app did not say who it is: client_id is missing in its request. " COMPARE_URL);
     }
     page_error(x, 400, "This link cannot be made", str_z(&text), 0);
     str_done(&text);
@@ -154,7 +158,7 @@ void account_authorize(struct http_exchange *x, void *context)
     const struct url_form *query = http_query(x, &what);
     if (!query) {
         struct str text = STR_INIT;
-        str_printf(&text, "The app's request cannot be read: %s.", what ? what : "it is malformed");
+        str_printf(&text, "The app's request cannot be read: %s. " COMPARE_URL, what ? what : "it is malformed");
         traced_authorize_refusal(account, NULL, NULL, CAUSE_MALFORMED_REQUEST, NULL, what);
         page_error(x, 400, "This link cannot be made", str_z(&text), 0);
         str_done(&text);
@@ -180,7 +184,10 @@ void account_authorize(struct http_exchange *x, void *context)
     }
     if (state && state->raw_len > OAUTH_STATE_MAX) {
         traced_authorize_refusal(account, id, redirect, CAUSE_STATE_TOO_LONG, "at most 4096 bytes", NULL);
-        page_error(x, 400, "This link cannot be made", "The app's state is longer than 4096 bytes.", 0);
+        page_error(x, 400, "This link cannot be made",
+                   "The app's state is longer than 4096 bytes, more than any app is known to send. Please start again "
+                   "in the app; if it happens again, report it to the app's makers.",
+                   0);
         return;
     }
     int err = oauth_trouble(account->oauth);

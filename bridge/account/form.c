@@ -18,7 +18,12 @@ bool form_read(struct http_exchange *x, struct url_form *form)
     if (http_body_is(x, "application/x-www-form-urlencoded") && url_form_parse(form, body, len, &what) == 0) {
         return true;
     }
-    page_error(x, 400, "This form cannot be read", what ? what : "It is not what this page sends.", 0);
+    struct str text = STR_INIT;
+    str_printf(&text,
+               "What was sent is not what a page of the bridge sends: %s. Please go back to the app and start again.",
+               what ? what : "it is no form");
+    page_error(x, 400, "This form cannot be read", str_z(&text), 0);
+    str_done(&text);
     return false;
 }
 

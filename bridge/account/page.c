@@ -206,7 +206,8 @@ void page_consent(struct http_exchange *x, const struct account *account, const 
 
 void page_answered(struct http_exchange *x, const struct pending *p)
 {
-    static const char title[] = "This has been answered already";
+    const char *title =
+        p->notice.what == NOTICE_REMOVED ? "This cannot be linked any more" : "This has been answered already";
     struct str body = STR_INIT, text = STR_INIT;
     const char *client = oauth_client_name(p->client);
     bool onward = pending_may_go_on(p);

@@ -87,6 +87,7 @@ static const char stylesheet[] =
     "main.wide{max-width:60rem}\n"
     "h1{font-size:1.4rem;margin:.2rem 0 1rem}\nh2{font-size:1.1rem;margin:1.6rem 0 .5rem}\n"
     ".card{background:var(--card);border:1px solid var(--line);border-radius:.8rem;padding:1.2rem}\n"
+    "a{color:var(--accent)}\n"
     "label{display:block;margin:.9rem 0 .3rem;font-weight:600}\n"
     "input[type=text],input[type=password]{width:100%;font:inherit;padding:.7rem;border:1px solid var(--line);"
     "border-radius:.5rem;background:var(--bg);color:var(--fg)}\n"

@@ -1,100 +1,24 @@
 // The pages in a real browser, at the size of a phone: readable, no script, no console errors, and linking works by hand.
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:http";
-import { once } from "node:events";
-import { join } from "node:path";
 import test from "node:test";
-import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
 import { Cloud } from "./cloud.js";
-import { account, patience, root, startBridge } from "./harness.js";
+import { account, startBridge } from "./harness.js";
+import { callback, look, skip, startBrowser, submit } from "./pages.js";
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-const shots = join(root, ".build/screenshots");
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** What axe-core finds wrong with a page; through the debugger, so that the page's own policy need not allow scripts. */
-async function violations(page) {
-    await page.evaluate(axe);
-    const { violations, passes } = await page.evaluate(() => globalThis.axe.run());
-    assert.ok(passes.length > 5, "axe-core has looked");
-    return violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html).join(" ")}`);
-}
-
-test("pages", { skip: executablePath ? false : "no chromium on this machine" }, async (t) => {
-    mkdirSync(shots, { recursive: true });
-    // where the browser is sent after linking, and where that sends it: Chromium holds form-action against every redirect
-    const serve = async (answer) => {
-        const server = createServer(answer);
-        server.listen(0, "127.0.0.1");
-        await once(server, "listening");
-        t.after(() => (server.closeAllConnections(), server.close()));
-        return server;
-    };
-    const end = await serve((request, response) => response.setHeader("content-type", "text/html").end("<p>back at SmartThings</p>"));
-    const target = await serve((request, response) => {
-        const { search } = new URL(request.url, "http://127.0.0.1");
-        response.writeHead(302, { location: `http://127.0.0.1:${end.address().port}/linked${search}` }).end();
-    });
-    const redirectUri = `http://127.0.0.1:${target.address().port}/oauth/callback`;
-
+test("pages", { skip }, async (t) => {
+    const { end, redirectUri } = await callback(t);
     const bridge = await startBridge(t, { extra: { virtual: { lights: 3 } }, redirects: [redirectUri] });
     const cloud = new Cloud(bridge, { redirectUri });
-    const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
-    t.after(() => browser.close());
-
-    async function open(options = {}) {
-        const context = await browser.newContext({ viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, ...options });
-        const page = await context.newPage();
-        page.troubles = [];
-        page.on("console", (m) => ["error", "warning"].includes(m.type()) && page.troubles.push(m.text()));
-        page.on("pageerror", (e) => page.troubles.push(String(e)));
-        return page;
-    }
-
-    async function look(page, name) {
-        await page.waitForLoadState("load"); // a click may still be leading on
-        // for people to look at; a browser on a busy machine may take its time with it, and that is no fault of the page
-        await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true, timeout: 30_000 * patience });
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-        assert.equal(wide, 0, `${name} scrolls sideways by ${wide}`);
-        assert.equal(await page.evaluate(() => document.scripts.length), 0, `${name} has scripts`);
-        assert.equal(await page.evaluate(() => document.documentElement.lang), "en");
-        const small = await page.evaluate(
-            () => [...document.querySelectorAll("input:not([type=hidden]), button")].filter((e) => e.getBoundingClientRect().height < 40).length,
-        );
-        assert.equal(small, 0, `${name}: controls too small for a thumb`);
-        const unnamed = await page.evaluate(
-            () => [...document.querySelectorAll("input:not([type=hidden])")].filter((e) => !e.labels?.length && !e.ariaLabel).length,
-        );
-        assert.equal(unnamed, 0, `${name}: inputs without a label`);
-        assert.deepEqual(await violations(page), [], `${name}: axe-core`);
-        const faint = await page.evaluate(faintTexts);
-        assert.deepEqual(faint, [], `${name}: too little contrast (WCAG 2.2, 1.4.3)`);
-        return page.innerText("body");
-    }
-
-    async function submit(page, password) {
-        await page.fill("#username", account.name);
-        await page.fill("#password", password);
-        await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
-    }
+    const { open } = await startBrowser(t);
 
     await t.test("linking by hand: log in, allow, back at SmartThings", async () => {
         const page = await open();
         await page.goto(cloud.authorizeUrl("by%20hand"));
         assert.match(await look(page, "login"), /SmartThings/);
-        await page.fill("input:not([type=hidden]):not([type=password])", account.name);
-        await page.fill("input[type=password]", "wrong");
-        await page.keyboard.press("Enter");
-        await page.waitForLoadState("load");
+        await submit(page, "wrong");
         assert.match(await look(page, "login-again"), /password|match/i);
-        page.troubles.length = 0; // a 4xx answer to a form is an "error" on the console
-        await page.fill("input:not([type=hidden]):not([type=password])", account.name);
-        await page.fill("input[type=password]", account.password);
-        await page.keyboard.press("Enter");
-        await page.waitForSelector("text=Allow");
+        page.troubles.length = 0; // a page with a status of 4xx is an "error" on the console
+        await submit(page, account.password);
         const consent = await look(page, "consent");
         assert.match(consent, /SmartThings/);
         assert.match(consent, new RegExp(account.name));
@@ -127,43 +51,139 @@ test("pages", { skip: executablePath ? false : "no chromium on this machine" }, 
     await t.test("in the dark, and zoomed in", async () => {
         const page = await open({ colorScheme: "dark" });
         await page.goto(cloud.authorizeUrl());
-        await page.fill("input:not([type=hidden]):not([type=password])", account.name);
-        await page.fill("input[type=password]", "wrong");
-        await page.keyboard.press("Enter");
-        await page.waitForSelector("[role=alert]");
+        await submit(page, "wrong");
         await look(page, "login-dark");
-        await page.fill("input[type=password]", account.password);
-        await page.keyboard.press("Enter");
-        await page.waitForSelector("text=Do not allow");
+        await submit(page, account.password);
         await look(page, "consent-dark");
         await page.setViewportSize({ width: 195, height: 422 }); // what 200 % zoom leaves of a phone
         await look(page, "consent-zoomed");
         await page.context().close();
     });
 
+    const allow = (page) => page.locator("button", { hasText: /^Allow/ });
+    const deny = (page) => page.locator("button", { hasText: "Do not allow" });
+    const arrived = (page) => new URL(page.url()).searchParams;
+
     await t.test("a second press of Log in, and the browser's back button, lead on", async () => {
         const page = await open();
         await page.goto(cloud.authorizeUrl("back"));
-        const login = async () => {
-            await page.fill("input:not([type=hidden]):not([type=password])", account.name);
-            await page.fill("input[type=password]", account.password);
-        };
-        await login();
+        await page.fill("#username", account.name);
+        await page.fill("#password", account.password);
         await page.locator("button", { hasText: /log in/i }).dblclick();
         await page.waitForSelector("text=Do not allow");
         await page.goBack();
-        if (!(await page.locator("input[type=password]").count())) {
-            await page.goto(cloud.authorizeUrl("back")); // no-store: some versions ask anew
-        }
-        await login();
-        await page.keyboard.press("Enter");
+        await submit(page, account.password);
         await page.waitForSelector("text=Do not allow");
-        await page.locator("button", { hasText: "Do not allow" }).click();
+        await deny(page).click();
         await page.waitForURL(/\/linked/);
-        const arrived = new URL(page.url());
-        assert.equal(arrived.searchParams.get("error"), "access_denied");
-        assert.equal(arrived.searchParams.get("state"), "back");
+        assert.equal(arrived(page).get("error"), "access_denied");
+        assert.equal(arrived(page).get("state"), "back");
+        assert.deepEqual(page.posted, []);
         await page.context().close();
+    });
+
+    // Once the app has the browser back: where the buttons of the browser lead, and that no form is ever sent again.
+    for (const colorScheme of ["light", "dark"]) {
+        for (const [decision, button, says] of [
+            ["allowed", allow, /You have allowed SmartThings, as anna\./],
+            ["denied", deny, /You did not allow it, and SmartThings was not linked\..*start again in the app/],
+        ]) {
+            await t.test(`back, forward and reload after it was ${decision}, ${colorScheme}`, async () => {
+                const page = await open({ colorScheme });
+                const shown = (name) => look(page, `back-${decision}-${name}-${colorScheme}`);
+                await page.goto(`http://127.0.0.1:${end.address().port}/app`);
+                await page.goto(cloud.authorizeUrl(`${decision}${colorScheme}`));
+                await page.reload();
+                await submit(page, "wrong");
+                assert.match(await shown("wrong"), /Wrong account or password/);
+                await page.reload();
+                assert.match(await page.innerText("body"), /Wrong account or password/);
+                await submit(page, account.password);
+                assert.match(await shown("consent"), /Allow SmartThings\?/);
+                await page.reload();
+                assert.match(await page.innerText("body"), /Allow SmartThings\?/);
+                const before = (await bridge.links()).length;
+                await button(page).dblclick();
+                await page.waitForURL(/\/linked/);
+                assert.equal(arrived(page).get("state"), `${decision}${colorScheme}`);
+                const code = arrived(page).get("code");
+                const after = (await bridge.links()).length;
+                assert.equal(after, before + (decision === "allowed" ? 1 : 0));
+
+                await page.goBack();
+                assert.match((await shown("decided")).replace(/\s+/g, " "), says);
+                await page.reload();
+                assert.match((await page.innerText("body")).replace(/\s+/g, " "), says);
+                assert.equal(await page.locator("form").count(), 0);
+                const onward = page.locator("a", { hasText: "go on to SmartThings" });
+                assert.equal(await onward.count(), 1);
+                await page.goForward();
+                await page.waitForURL(/\/linked/);
+                await page.goBack();
+                if (decision === "allowed") {
+                    // the app was not reached: the link leads there with the same code
+                    await onward.click();
+                    await page.waitForURL(/\/linked/);
+                    assert.equal(arrived(page).get("code"), code);
+                    await cloud.token({ grant_type: "authorization_code", code, redirect_uri: redirectUri });
+                    await page.goBack();
+                    assert.match(await shown("taken"), /The app has taken it up/);
+                    assert.equal(await onward.count(), 0);
+                }
+                await page.goBack(); // the login page
+                assert.match(await shown("login"), /answered already/);
+                await page.goBack(); // the authorization request, which begins anew: whoever goes back to it wants to
+                assert.match(await page.innerText("body"), /Log in to link your lights/);
+                await page.goBack();
+                assert.equal(await page.innerText("body"), "back at SmartThings");
+                assert.equal((await bridge.links()).length, after);
+                assert.deepEqual(page.posted, []);
+                await page.context().close();
+            });
+        }
+    }
+
+    await t.test("a consent page that the browser had kept does not present a redeemed code again", async () => {
+        const page = await open();
+        await page.goto(cloud.authorizeUrl("kept"));
+        await submit(page, account.password);
+        const kept = await page.content();
+        await allow(page).click();
+        await page.waitForURL(/\/linked/);
+        const tokens = await cloud.token({ grant_type: "authorization_code", code: arrived(page).get("code"), redirect_uri: redirectUri });
+        await page.route("**/kept", (route) => route.fulfill({ contentType: "text/html", body: kept }));
+        await page.goto(`${bridge.publicUrl}/kept`);
+        await allow(page).click();
+        await page.waitForURL(/\/oauth\/consent/);
+        assert.match(await page.innerText("body"), /The app has taken it up/);
+        await cloud.token({ grant_type: "refresh_token", refresh_token: tokens.refresh_token });
+        await page.context().close();
+    });
+
+    await t.test("two attempts in two tabs of one browser do not mix", async () => {
+        const one = await open();
+        const two = await open({}, one.context());
+        await one.goto(cloud.authorizeUrl("one"));
+        await two.goto(cloud.authorizeUrl("two"));
+        await submit(one, account.password);
+        await submit(two, "wrong");
+        assert.match(await two.innerText("body"), /Wrong account or password/);
+        await one.reload();
+        assert.match(await one.innerText("body"), /Allow SmartThings\?/);
+        await submit(two, account.password);
+        await deny(two).click();
+        await two.waitForURL(/\/linked/);
+        await allow(one).click();
+        await one.waitForURL(/\/linked/);
+        assert.deepEqual([arrived(two).get("state"), arrived(two).get("error")], ["two", "access_denied"]);
+        assert.deepEqual([arrived(one).get("state"), arrived(one).get("error")], ["one", null]);
+        assert.ok(arrived(one).get("code"));
+        await one.goBack();
+        await two.goBack();
+        assert.match(await one.innerText("body"), /You have allowed SmartThings/);
+        assert.match(await two.innerText("body"), /You did not allow it/);
+        assert.deepEqual([...one.posted, ...two.posted], []);
+        await one.context().close();
     });
 
     // Every page there is, in a phone's size, in both looks: the flows above show them in passing, these are the rest.
@@ -272,31 +292,3 @@ test("pages", { skip: executablePath ? false : "no chromium on this machine" }, 
         assert.equal((await fetch(bridge.publicUrl)).status, 404);
     });
 });
-
-/** Runs in the page: texts whose contrast to what is behind them is below 4.5. */
-function faintTexts() {
-    const rgb = (text) => text.match(/[\d.]+/g).map(Number);
-    const light = ([r, g, b]) => {
-        const [x, y, z] = [r, g, b].map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
-        return 0.2126 * x + 0.7152 * y + 0.0722 * z;
-    };
-    const behind = (element) => {
-        for (let e = element; e; e = e.parentElement) {
-            const color = rgb(getComputedStyle(e).backgroundColor);
-            if (color.length < 4 || color[3] === 1) {
-                return color;
-            }
-        }
-        return [255, 255, 255];
-    };
-    return [...document.querySelectorAll("body *")]
-        .filter((e) => [...e.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.data.trim()))
-        .map((e) => {
-            const ground = behind(e);
-            const { color, opacity } = getComputedStyle(e);
-            const text = rgb(color).slice(0, 3).map((c, i) => c * Number(opacity) + ground[i] * (1 - Number(opacity)));
-            const [a, b] = [light(text), light(ground)].sort((x, y) => y - x);
-            return { text: e.textContent.trim().slice(0, 40), contrast: (a + 0.05) / (b + 0.05) };
-        })
-        .filter((e) => e.contrast < 4.5);
-}
