@@ -25,7 +25,7 @@ static void token_done(void *user, const struct fetch_result *result);
 
 bool callback_usable(const struct link *link)
 {
-    return !link->ended && link->row.access && link->row.callback_url && !link->token_refused;
+    return link->row.access && link->row.callback_url && !link->token_refused;
 }
 
 bool callback_wants_grant(const struct link *link)
@@ -83,8 +83,8 @@ static void started(struct link *link, int result, struct callback_row *failed)
 
 static void start(struct link *link)
 {
-    if (link->saving || link->token_call || link->ended) {
-        return;
+    if (link->token_timer) {
+        timer_stop(link->token_timer); /* what is under way says itself when it goes on */
     }
     struct callback_row row = callback_row_copy(&link->row);
     if (row.state == SMARTTHINGS_GRANTED) {
@@ -110,9 +110,6 @@ static void rewritten(struct link *link, int result, struct callback_row *failed
 static void token_due(void *user)
 {
     struct link *link = user;
-    if (link->saving || link->token_call || link->ended) {
-        return;
-    }
     if (link->unsaved) {
         link_save(link, callback_row_copy(&link->row), rewritten, NULL, NULL);
     } else if (link->row.state == SMARTTHINGS_EXCHANGING || link->row.state == SMARTTHINGS_REFRESHING ||
@@ -129,7 +126,10 @@ void callback_resume(struct link *link)
         wake_in(link, 0);
         break;
     case SMARTTHINGS_GRANTED:
-        if (link->row.refresh) {
+        if (link->row.refresh && link->token_refused) {
+            uint64_t now = loop_now(link->st->loop);
+            wake_in(link, link->renew_at > now ? link->renew_at - now : 0);
+        } else if (link->row.refresh) {
             wake_in(link, rules_refresh_in(link->row.obtained_ms, link->row.expires_ms, loop_wall_ms()));
         }
         break;
@@ -140,11 +140,25 @@ void callback_resume(struct link *link)
 
 void callback_renew(struct link *link)
 {
+    if (link->saving) {
+        return; /* a row on its way: a grant, or tokens, and callback_resume follows */
+    }
     if (link->row.state == SMARTTHINGS_GRANTED && link->row.refresh) {
-        start(link); /* REFRESHING already: the request is under way, or its timer runs */
+        uint32_t random;
+        secrets_random(&random, sizeof random);
+        uint64_t delay = rules_renew_in(link->row.obtained_ms, loop_wall_ms(), &link->early, random);
+        link->renew_at = loop_now(link->st->loop) + delay;
+        if (delay > 0) {
+            link_trouble(link,
+                         "the callback token was refused %u times in a row soon after it came: renewed in %llu ms",
+                         link->early, (unsigned long long)delay);
+            wake_in(link, delay);
+        } else {
+            start(link);
+        }
     } else if (link->row.state == SMARTTHINGS_GRANTED) {
         callback_lost(link, "SmartThings refuses the callback token and gave none to renew it with");
-    }
+    } /* else: the request is under way already, or its timer runs */
 }
 
 static void token_send(struct link *link)
@@ -182,6 +196,10 @@ static void token_send(struct link *link)
 /* After tokens or a refusal: the row in memory is what SmartThings knows, whether or not it could be written. */
 static void settled(struct link *link, int result, struct callback_row *failed)
 {
+    const struct callback_row *row = result != 0 ? failed : &link->row;
+    if (row->state == SMARTTHINGS_GRANTED) {
+        link->token_refused = false;
+    }
     if (result != 0) {
         callback_row_done(&link->row);
         link->row = *failed;
@@ -192,9 +210,6 @@ static void settled(struct link *link, int result, struct callback_row *failed)
         wake_in(link, SAVE_RETRY_MS);
     } else {
         callback_resume(link);
-    }
-    if (link->row.state == SMARTTHINGS_GRANTED) {
-        link->token_refused = false;
     }
     /* A rehearsal must not end the link of the very house that it tests. */
     if (link->row.state == SMARTTHINGS_GRANTED && !link->unsaved && !link->rehearsal) {

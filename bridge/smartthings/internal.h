@@ -76,6 +76,8 @@ struct link {
     struct timer *token_timer; /* next refresh, or retry */
     unsigned token_failures;
     char token_request_id[REQUEST_ID_SIZE];
+    unsigned early;     /* renewals in a row of tokens that were refused before their time */
+    uint64_t renew_at;  /* when a token that was refused is renewed, of the loop's clock */
     bool token_refused; /* the access token is known to be dead: no POST until there is another */
 
     struct outbox outbox;

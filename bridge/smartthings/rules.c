@@ -169,7 +169,17 @@ uint64_t rules_retry_after(const char *header, int64_t wall_ms)
 uint64_t rules_refresh_in(int64_t obtained_ms, int64_t expires_ms, int64_t wall_ms)
 {
     int64_t life = expires_ms > obtained_ms ? expires_ms - obtained_ms : 0;
-    int64_t at = life / 5 * 4;
+    int64_t at = life / 5 * 4 > (int64_t)RULES_RENEW_FLOOR_MS ? life / 5 * 4 : (int64_t)RULES_RENEW_FLOOR_MS;
     int64_t age = wall_ms > obtained_ms ? wall_ms - obtained_ms : 0;
     return at > age ? (uint64_t)(at - age) : 0;
+}
+
+uint64_t rules_renew_in(int64_t obtained_ms, int64_t wall_ms, unsigned *early, uint32_t random)
+{
+    if (wall_ms - obtained_ms >= (int64_t)RULES_RENEW_FLOOR_MS) {
+        *early = 0;
+        return 0;
+    }
+    (*early)++;
+    return *early == 1 ? 0 : rules_backoff(*early - 1, random);
 }

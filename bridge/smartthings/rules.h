@@ -45,8 +45,15 @@ uint64_t rules_backoff(unsigned attempt, uint32_t random);
 #define RULES_RETRY_AFTER_MAX_MS 3600000u
 uint64_t rules_retry_after(const char *header, int64_t wall_ms);
 
-/* Milliseconds from now until the token is renewed: at 80 % of its life. A wall clock that is behind the time at which
-   the token came cannot judge: then the whole 80 % are waited for, and a 401 says if that is too long. */
+/* A token is never renewed sooner than this after it came, however short a life it was given: an expiresIn of 1 must
+   not make the bridge ask all day long. */
+#define RULES_RENEW_FLOOR_MS 60000u
+/* Milliseconds from now until the token is renewed: at 80 % of its life, or at the floor. A wall clock that is behind
+   the time at which the token came cannot judge: then the whole 80 % are waited for, and a 401 says if that is too
+   long. */
 uint64_t rules_refresh_in(int64_t obtained_ms, int64_t expires_ms, int64_t wall_ms);
+/* Likewise for a token that was refused just now: at once, but by backoff where it is one of several in a row that did
+   not live to the floor. *early: how many before it, starts at 0; is brought up to date. */
+uint64_t rules_renew_in(int64_t obtained_ms, int64_t wall_ms, unsigned *early, uint32_t random);
 
 #endif

@@ -10,6 +10,7 @@ import express from "express";
 import schema from "st-schema";
 import StateUpdateRequest from "st-schema/lib/callbacks/StateUpdateRequest.js";
 import DiscoveryRequest from "st-schema/lib/callbacks/DiscoveryRequest.js";
+import { startAhead } from "./ahead.js";
 import { account, callbackClient, clientSecret, installation, scratch, simulator, startBridge, until } from "./harness.js";
 
 /** lightbridge-sim smartthings: what it printed, and a keyboard. */
@@ -147,7 +148,7 @@ test("wrong usage", async (t) => {
 /** A bridge with lamps that report, linked, and a way to change them at home. */
 async function linked(t, more = [], extra = {}) {
     const place = await installation(t, { extra: { virtual: { lights: 24 }, ...extra } });
-    const bridge = await startBridge(t, { place });
+    const bridge = await startAhead(t, place);
     const cloud = new SmartThings(t, place.folder, bridge.publicUrl, more);
     return { bridge, cloud, place };
 }
@@ -187,9 +188,10 @@ test("20 changes meet an expired token: all delivered, one refresh", async (t) =
     assert.equal(cloud.told("renewal").length, 1);
 });
 
-test("a token that lives for seconds is renewed ahead of its end", async (t) => {
-    const { bridge, cloud } = await linked(t, ["--token-life", "5"]);
+test("a token that lives for minutes is renewed ahead of its end", async (t) => {
+    const { bridge, cloud } = await linked(t, ["--token-life", "300"]);
     await cloud.line(/^ready:/);
+    await bridge.pass(0.8 * 300 + 1);
     await cloud.line(/^told {2}renewal/);
     await changesArrive(bridge, cloud, 3);
     assert.equal((await cloud.stats()).refused, 0);

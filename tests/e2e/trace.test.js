@@ -2,43 +2,23 @@
 // cloud, browser or network, and what the trace says: the right step, the right cause, and no other.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
+import { startAhead } from "./ahead.js";
 import { Browser, Cloud } from "./cloud.js";
-import { account, binaries, callbackClient, clientSecret, installation, startBridge, until } from "./harness.js";
+import { account, callbackClient, clientSecret, installation, startBridge, until } from "./harness.js";
 
-const shim = join(binaries, "tests/e2e/shim/clock_shim.so");
 const publicUrl = "https://lights.example.org"; // what the bridge is told that it is; nobody goes there
 
 /** A bridge whose clocks the test sets forward. */
 async function start(t, extra = {}, more = {}) {
-    assert.ok(existsSync(shim), `${shim} is missing`);
     const place = await installation(t, { extra: { virtual: { lights: 2 }, ...extra, public: { url: publicUrl, ...extra.public } }, ...more });
-    const clock = join(place.folder, "clock");
-    let ahead = 0n;
-    writeFileSync(clock, Buffer.alloc(8));
-    const env = {
-        LD_PRELOAD: shim,
-        LB_CLOCK: clock,
-        ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ""}:verify_asan_link_order=0`,
-    };
-    const bridge = await startBridge(t, { place, env });
+    const bridge = await startAhead(t, place);
     bridge.documents = async () => JSON.parse((await place.runBeside(["links", "--json"])).stdout);
     bridge.says = async (...words) => (await place.runBeside(["links", ...words])).stdout;
-    /** Seconds pass. */
-    bridge.pass = async (seconds) => {
-        ahead += BigInt(seconds) * 1000n;
-        const bytes = Buffer.alloc(8);
-        bytes.writeBigInt64LE(ahead);
-        writeFileSync(clock, bytes, { flag: "r+" });
-        for (let i = 0; i < 3; i++) {
-            // wakes it; a connection that was kept alive may just have passed its deadline
-            await fetch(`${bridge.publicUrl}/healthz`, { headers: { connection: "close" } }).catch(() => {});
-        }
-    };
     bridge.traces = async () => {
         const { links, attempts } = await bridge.documents();
         const byNumber = new Map([...links.map((l) => l.trace), ...attempts].filter(Boolean).map((x) => [x.attempt, x]));

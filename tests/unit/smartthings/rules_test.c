@@ -151,7 +151,38 @@ static void test_refresh_time(void **state)
     assert_int_equal(rules_refresh_in(t, t + day, t + 10 * day), 0);
     /* a gateway that believes in 1970 must not think that its tokens last for decades, nor that they are dead */
     assert_int_equal(rules_refresh_in(t, t + day, 0), day / 5 * 4);
-    assert_int_equal(rules_refresh_in(t, 0, t), 0);
+    /* an expiresIn of 1 s, or of none at all: not every 0.8 s */
+    assert_int_equal(rules_refresh_in(t, t + 1000, t), RULES_RENEW_FLOOR_MS);
+    assert_int_equal(rules_refresh_in(t, 0, t), RULES_RENEW_FLOOR_MS);
+    assert_int_equal(rules_refresh_in(t, t + 1000, t + 59000), 1000);
+    assert_int_equal(rules_refresh_in(t, t + 1000, t + 60000), 0);
+    assert_int_equal(rules_refresh_in(t, t + 75000, t), 60000);
+    assert_int_equal(rules_refresh_in(t, t + 80000, t), 64000);
+}
+
+/* A cloud whose tokens are dead a second after they came, told of changes without a pause. */
+static void test_tokens_that_die_young(void **state)
+{
+    int64_t now = INT64_C(1800000000000), obtained = now, end = now + 86400000;
+    unsigned early = 0, renewals = 0;
+    (void)state;
+    while (now < end) {
+        now += 1000; /* refused */
+        uint64_t delay = rules_renew_in(obtained, now, &early, renewals * 2654435761u);
+        assert_true(delay <= RULES_BACKOFF_MAX_MS);
+        assert_true(renewals > 0 || delay == 0); /* the first at once: a change is not kept waiting */
+        assert_true(renewals != 1 || (delay >= RULES_BACKOFF_MS / 2 && delay <= RULES_BACKOFF_MS));
+        now += (int64_t)delay;
+        obtained = now;
+        renewals++;
+    }
+    assert_in_range(renewals, 86400000 / RULES_BACKOFF_MAX_MS, 2 * 86400000 / RULES_BACKOFF_MAX_MS + 20);
+    /* one that lived: all is forgotten */
+    assert_int_equal(rules_renew_in(obtained, obtained + RULES_RENEW_FLOOR_MS, &early, 1), 0);
+    assert_int_equal(early, 0);
+    /* a clock that was set back knows nothing of its age */
+    assert_int_equal(rules_renew_in(obtained, 0, &early, 1), 0);
+    assert_int_equal(early, 1);
 }
 
 static void a_rehearsal_is_told_at_its_origin_alone(void **state)
@@ -201,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_backoff),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_refresh_time),
+        cmocka_unit_test(test_tokens_that_die_young),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
