@@ -102,15 +102,14 @@ void account_consent(struct http_exchange *x, void *context)
     struct url_form form = {0};
     struct pending *p = form_read(x, &form) ? form_pending(account, x, &form, NAME_CONSENT_FORM) : NULL;
     const char *decision = p ? url_form_value(&form, "decision") : NULL;
+    bool open = p && p->step == STEP_CONSENT;
     if (p && pending_may_go_on(p)) { /* the answer has been given, and it is the same again */
         page_redirect(x, str_z(&p->location));
-    } else if (p && p->step == STEP_DONE) {
-        go_to(x, NAME_CONSENT_PAGE, p->page_id);
-    } else if (p && (p->step == STEP_ISSUING || (decision && strcmp(decision, "allow") == 0))) {
+    } else if (p && (p->step == STEP_ISSUING || (open && decision && strcmp(decision, "allow") == 0))) {
         allow(account, p, x); /* while the code is issued it cannot be taken back: the answer is the code's */
-    } else if (decision && strcmp(decision, "deny") == 0) {
+    } else if (open && decision && strcmp(decision, "deny") == 0) {
         deny(account, p, x);
-    } else if (p) {
+    } else if (p) { /* neither; or decided: the page says what */
         go_to(x, NAME_CONSENT_PAGE, p->page_id);
     }
     url_form_done(&form);
