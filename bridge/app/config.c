@@ -96,7 +96,7 @@ static int parse(const char *text, size_t len, const char *path, bool files, str
         if (!config_places_find(places, "accounts.passes")) {
             config->accounts.passes = SECRETS_COST_DEFAULT.passes;
         }
-        config_complete(config, path);
+        config_complete(config, places, path);
         err = config_check(config, path, places, files, why);
     }
     config_places_free(places);

@@ -53,8 +53,8 @@ struct config_log {
 };
 struct config_mqtt {
     char *name, *url, *username, *password_file, *ca_file;
-    char **zigbee2mqtt;
-    unsigned zigbee2mqtt_count;
+    char **zigbee2mqtt, **tasmota;
+    unsigned zigbee2mqtt_count, tasmota_count;
     int optimistic;
 };
 struct config_virtual {

@@ -26,9 +26,11 @@ static void set_default(char **member, const char *value)
 }
 
 /* libcyaml frees each entry and the list with free(), so plain allocations are its equal. */
-static void set_default_list(char ***list, unsigned *count, const char *const *values, unsigned n)
+/* A list that the file has empty is meant so; libcyaml makes the same of it as of none. */
+static void set_default_list(const struct config_places *places, const char *key, char ***list, unsigned *count,
+                             const char *const *values, unsigned n)
 {
-    if (*list) {
+    if (*list || config_places_find(places, key)) {
         return;
     }
     *list = mem_array(n, sizeof **list);
@@ -47,19 +49,25 @@ static void resolve(char **member, const char *path)
     }
 }
 
-static void complete_mqtt(struct config_mqtt *mqtt, const char *path)
+static void complete_mqtt(struct config_mqtt *mqtt, unsigned index, const struct config_places *places,
+                          const char *path)
 {
     static const char *const base[] = {"zigbee2mqtt"};
+    static const char *const tasmota[] = {"tasmota/discovery"};
     struct url url;
+    char key[64];
     if (!mqtt->name && mqtt->url && url_parse(mqtt->url, &url) == 0) {
         mqtt->name = mem_text(url.host);
     }
-    set_default_list(&mqtt->zigbee2mqtt, &mqtt->zigbee2mqtt_count, base, 1);
+    snprintf(key, sizeof key, "mqtt[%u].zigbee2mqtt", index);
+    set_default_list(places, key, &mqtt->zigbee2mqtt, &mqtt->zigbee2mqtt_count, base, 1);
+    snprintf(key, sizeof key, "mqtt[%u].tasmota", index);
+    set_default_list(places, key, &mqtt->tasmota, &mqtt->tasmota_count, tasmota, 1);
     resolve(&mqtt->password_file, path);
     resolve(&mqtt->ca_file, path);
 }
 
-void config_complete(struct config *config, const char *path)
+void config_complete(struct config *config, const struct config_places *places, const char *path)
 {
     static const char *const redirects[] = {"https://c2c-us.smartthings.com/oauth/callback",
                                             "https://c2c-eu.smartthings.com/oauth/callback",
@@ -72,8 +80,8 @@ void config_complete(struct config *config, const char *path)
     set_default(&config->store.path, "/var/lib/lightbridge/lightbridge.db");
     set_default(&config->store.key_file, "/var/lib/lightbridge/token.key");
     set_default(&st->client_id, "smartthings");
-    set_default_list(&st->redirect_uris, &st->redirect_uris_count, redirects, 3);
-    set_default_list(&st->callback_hosts, &st->callback_hosts_count, hosts, 1);
+    set_default_list(places, "smartthings.redirect_uris", &st->redirect_uris, &st->redirect_uris_count, redirects, 3);
+    set_default_list(places, "smartthings.callback_hosts", &st->callback_hosts, &st->callback_hosts_count, hosts, 1);
     if (config->public.tls) {
         resolve(&config->public.tls->certificate_file, path);
         resolve(&config->public.tls->key_file, path);
@@ -84,7 +92,7 @@ void config_complete(struct config *config, const char *path)
     resolve(&st->client_secret_file, path);
     resolve(&st->callback_client_secret_file, path);
     for (unsigned i = 0; i < config->mqtt_count; i++) {
-        complete_mqtt(&config->mqtt[i], path);
+        complete_mqtt(&config->mqtt[i], i, places, path);
     }
 }
 
@@ -218,19 +226,21 @@ static void check_smartthings(struct check *c, const struct config_smartthings *
     check_hosts(c, "smartthings.callback_hosts", st->callback_hosts, st->callback_hosts_count, "smartthings.com");
 }
 
-static void check_base_topic(struct check *c, unsigned index, const struct config_mqtt *mqtt, unsigned topic)
+/* Topics below which somebody speaks; `right` is what one looks like. */
+static void check_topics(struct check *c, const char *list, char *const *topics, unsigned count, const char *right)
 {
-    char key[64];
-    const char *base = mqtt->zigbee2mqtt[topic];
-    size_t len = strlen(base);
-    snprintf(key, sizeof key, "mqtt[%u].zigbee2mqtt[%u]", index, topic);
-    if (len == 0 || len > 200 || strpbrk(base, "#+") || base[0] == '/' || base[len - 1] == '/' ||
-        !utf8_valid(base, len)) {
-        wrong(c, key, "\"%s\" is no base topic; right would be zigbee2mqtt or home/zigbee2mqtt", base);
-    }
-    for (unsigned i = 0; i < topic; i++) {
-        if (strcmp(mqtt->zigbee2mqtt[i], base) == 0) {
-            wrong(c, key, "\"%s\" is listed twice", base);
+    for (unsigned i = 0; i < count; i++) {
+        char key[64];
+        size_t len = strlen(topics[i]);
+        snprintf(key, sizeof key, "%s[%u]", list, i);
+        if (len == 0 || len > 200 || strpbrk(topics[i], "#+") || topics[i][0] == '/' || topics[i][len - 1] == '/' ||
+            !utf8_valid(topics[i], len)) {
+            wrong(c, key, "\"%s\" is no base topic; right would be %s", topics[i], right);
+        }
+        for (unsigned k = 0; k < i; k++) {
+            if (strcmp(topics[k], topics[i]) == 0) {
+                wrong(c, key, "\"%s\" is listed twice", topics[i]);
+            }
         }
     }
 }
@@ -266,9 +276,10 @@ static void check_mqtt(struct check *c, const struct config *config, unsigned in
     if (mqtt->ca_file && mqtt->url && strncmp(mqtt->url, "mqtts:", 6) != 0) {
         wrong(c, key, "is for mqtts:// brokers only");
     }
-    for (unsigned i = 0; i < mqtt->zigbee2mqtt_count; i++) {
-        check_base_topic(c, index, mqtt, i);
-    }
+    snprintf(key, sizeof key, "mqtt[%u].zigbee2mqtt", index);
+    check_topics(c, key, mqtt->zigbee2mqtt, mqtt->zigbee2mqtt_count, "zigbee2mqtt or home/zigbee2mqtt");
+    snprintf(key, sizeof key, "mqtt[%u].tasmota", index);
+    check_topics(c, key, mqtt->tasmota, mqtt->tasmota_count, "tasmota/discovery");
 }
 
 static void check_texts(struct check *c)

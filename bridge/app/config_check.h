@@ -6,7 +6,7 @@
 #include "app/config_place.h"
 
 /* Fills in defaults and resolves relative paths against the directory of `path`. */
-void config_complete(struct config *config, const char *path);
+void config_complete(struct config *config, const struct config_places *places, const char *path);
 /* Lists everything that is wrong, a line each, behind `why`. 0 or ERR_INVALID. `files`: the named files must be there,
    and readable. */
 int config_check(const struct config *config, const char *path, const struct config_places *places, bool files,

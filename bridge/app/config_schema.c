@@ -83,6 +83,7 @@ static const cyaml_schema_field_t mqtt_fields[] = {
     TEXT("password_file", struct config_mqtt, password_file),
     TEXT("ca_file", struct config_mqtt, ca_file),
     TEXTS("zigbee2mqtt", struct config_mqtt, zigbee2mqtt),
+    TEXTS("tasmota", struct config_mqtt, tasmota),
     CHOICE("optimistic", struct config_mqtt, optimistic, yes_no),
     CYAML_FIELD_END,
 };
@@ -156,6 +157,8 @@ const struct config_key config_keys[] = {
     {"mqtt[].ca_file", "path", "the system's", "Certificate authority of an mqtts:// broker, PEM."},
     {"mqtt[].zigbee2mqtt", "list of topics", "[zigbee2mqtt]",
      "Base topics of the Zigbee2MQTT instances behind the broker."},
+    {"mqtt[].tasmota", "list of topics", "[tasmota/discovery]",
+     "Where Tasmota modules announce themselves; [] for nowhere. Stock firmware knows this one only."},
     {"mqtt[].optimistic", "yes or no", "no",
      "Answer commands when they were sent, without waiting for the lamp. Not recommended."},
     {"virtual.lights", "number, 0 to 10000", "0", "Lamps that exist in memory only, to try things out."},

@@ -375,7 +375,8 @@ static int open_broker(struct daemon *d, unsigned index)
                                      .ca_file = m->ca_file,
                                      .optimistic = m->optimistic != 0,
                                      .twins = d->twins,
-                                     .zigbee2mqtt = list_of(m->zigbee2mqtt, m->zigbee2mqtt_count)};
+                                     .zigbee2mqtt = list_of(m->zigbee2mqtt, m->zigbee2mqtt_count),
+                                     .tasmota = list_of(m->tasmota, m->tasmota_count)};
     return hub_add_driver(d->hub, &mqtt_driver, b->name, &b->config);
 }
 
@@ -433,6 +434,7 @@ static void close_all(struct daemon *d)
         secrets_wipe(b->password.data, b->password.len);
         str_done(&b->password);
         free((void *)(uintptr_t)b->config.zigbee2mqtt);
+        free((void *)(uintptr_t)b->config.tasmota);
         free(b->name);
     }
     free(d->brokers);

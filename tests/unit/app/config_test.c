@@ -125,6 +125,7 @@ static void every_key(void **state)
                              "    zigbee2mqtt: [zigbee2mqtt, cellar/z2m]\n"
                              "    optimistic: on\n"
                              "  - url: mqtt://second\n"
+                             "    tasmota: []\n"
                              "virtual: {lights: 10000}\n"
                              "accounts: {memory_kib: 8192, passes: 5}\n",
                              &why);
@@ -150,6 +151,8 @@ static void every_key(void **state)
     assert_string_equal(c->mqtt[0].ca_file, inside("other"));
     assert_string_equal(c->mqtt[1].name, "second"); /* its host */
     assert_string_equal(c->mqtt[1].zigbee2mqtt[0], "zigbee2mqtt");
+    assert_string_equal(c->mqtt[0].tasmota[0], "tasmota/discovery");
+    assert_int_equal(c->mqtt[1].tasmota_count, 0); /* an empty list is one */
     assert_int_equal(c->virtual.lights, 10000);
     assert_true(config_password_cost(c).memory_kib == 8192 && config_password_cost(c).passes == 5);
     config_free(c);
@@ -231,6 +234,7 @@ static const struct {
     {"mqtt:\n- url: mqtts://h\n  ca_file: none", "3:12", "cannot read"},
     {"mqtt:\n- url: mqtt://h\n  zigbee2mqtt: ['a/#']", "3:17", "\"a/#\" is no base topic"},
     {"mqtt:\n- url: mqtt://h\n  zigbee2mqtt: [a, b, a]", "3:23", "\"a\" is listed twice"},
+    {"mqtt:\n- url: mqtt://h\n  tasmota: [tasmota/+]", "3:13", "\"tasmota/+\" is no base topic"},
     {"accounts: {memory_kib: 0}", "1:24", "0 is out of range; right would be 19456"},
     {"accounts: {memory_kib: 1048577}", "1:24", "1048577 is out of range; right would be 19456"},
     {"accounts: {passes: 65}", "1:20", "65 is out of range; right would be 2, or 1 to 64"},
