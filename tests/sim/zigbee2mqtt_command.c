@@ -1,14 +1,10 @@
 /* lightbridge-sim zigbee2mqtt: the command line, standard input and the end. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/url.h"
 #include "loop/loop.h"
@@ -18,15 +14,10 @@
 #include "sim/zigbee2mqtt.h"
 #include "sim/zigbee_console.h"
 
-#define LINE_MAX_BYTES 65536
-
 struct run {
     struct loop *loop;
     struct zigbee *zigbee;
     const char *broker; /* as given */
-    struct watch *input;
-    struct str line;
-    bool said_ready;
 };
 
 /* Everything that the command line can say. */
@@ -37,68 +28,11 @@ struct options {
     bool stale, homeassistant, unknown, pessimistic, retain, chatty, list_shapes, quiet;
 };
 
-static void print_line(void *user, const char *line)
-{
-    struct str s = STR_INIT;
-    (void)user;
-    log_escape(&s, line, strlen(line));
-    puts(str_z(&s));
-    str_done(&s);
-}
-
 static void print_ready(void *user)
 {
     struct run *r = user;
     printf("ready: %zu lamps on %s\n", zigbee_count(r->zigbee), r->broker);
     fflush(stdout);
-}
-
-static void end(void *user, int number)
-{
-    struct run *r = user;
-    (void)number;
-    loop_stop(r->loop);
-}
-
-static void take_line(struct run *r, const char *line)
-{
-    struct str out = STR_INIT;
-    bool goes_on = console_run(r->zigbee, line, &out);
-    fputs(str_z(&out), stdout);
-    str_done(&out);
-    if (!goes_on) {
-        loop_stop(r->loop);
-    }
-}
-
-static void take_input(void *user, int events)
-{
-    struct run *r = user;
-    char bytes[4096];
-    ssize_t got = read(STDIN_FILENO, bytes, sizeof bytes);
-    (void)events;
-    if (got <= 0 || r->line.len + (size_t)got > LINE_MAX_BYTES) {
-        watch_free(r->input); /* no more orders; the lamps go on */
-        r->input = NULL;
-        return;
-    }
-    str_add(&r->line, bytes, (size_t)got);
-    char *newline;
-    while ((newline = memchr(r->line.data, '\n', r->line.len)) != NULL) {
-        *newline = 0;
-        take_line(r, r->line.data);
-        size_t used = (size_t)(newline + 1 - r->line.data);
-        memmove(r->line.data, newline + 1, r->line.len - used + 1);
-        r->line.len -= used;
-    }
-    fflush(stdout);
-}
-
-/* A terminal or a pipe; a file or /dev/null cannot be waited for. */
-static bool is_input_alive(void)
-{
-    struct stat st;
-    return isatty(STDIN_FILENO) || (fstat(STDIN_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)));
 }
 
 /* ---- what the options mean ---- */
@@ -208,7 +142,7 @@ static int start(struct run *r, const struct subcommand *self, const struct opti
         .pessimistic = o->pessimistic,
         .retain = o->retain,
         .chatty = o->chatty,
-        .say = o->quiet ? NULL : print_line,
+        .say = o->quiet ? NULL : orders_print,
         .ready = print_ready,
         .user = r,
     };
@@ -236,18 +170,12 @@ static int play(const struct subcommand *self, const struct options *o, const st
     }
     int exit_code = start(&r, self, o, url, password);
     if (exit_code == SIM_EXIT_FINE) {
-        struct signal_watch *term = signal_watch_new(r.loop, SIGTERM, end, &r);
-        struct signal_watch *interrupt = signal_watch_new(r.loop, SIGINT, end, &r);
-        r.input = is_input_alive() ? watch_new(r.loop, STDIN_FILENO, WATCH_READ, take_input, &r) : NULL;
-        loop_run(r.loop);
+        const struct orders orders = console_orders(r.zigbee);
+        orders_play(r.loop, &orders);
         zigbee_leave(r.zigbee);
-        watch_free(r.input);
-        signal_watch_free(term);
-        signal_watch_free(interrupt);
     }
     zigbee_free(r.zigbee);
     loop_free(r.loop);
-    str_done(&r.line);
     str_done(&where);
     return exit_code;
 }
@@ -300,13 +228,14 @@ int subcommand_zigbee2mqtt(const struct subcommand *self, int argc, char **argv)
          0, 0},
         {"quiet", NULL, "prints when it is ready and no more", OPTION_SWITCH, &o.quiet, 0, 0},
     };
+    const struct orders orders = console_orders(NULL);
     struct str more = STR_INIT;
     struct str password = STR_INIT;
     struct str why = STR_INIT;
     struct url url;
     int exit_code;
     str_add_z(&more, "While it runs, lines of standard input say what happens (lamps are numbered from 1):\n");
-    console_help(&more);
+    orders_help(orders.rows, orders.count, &more);
     if (subcommand_options(self, argc, argv, rows, sizeof rows / sizeof rows[0], str_z(&more), &exit_code) != 0) {
         ;
     } else if (o.list_shapes) {

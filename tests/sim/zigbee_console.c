@@ -6,27 +6,11 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "sim/orders.h"
 #include "sim/shapes.h"
 #include "sim/zigbee2mqtt.h"
 
 #define WORDS_MAX 32
-
-/* What a line has behind its first word. */
-struct order {
-    struct zigbee *zigbee;
-    size_t lamp;      /* with `needs_lamp` */
-    const char *rest; /* behind the lamp, without blanks around; "" if there is nothing */
-    struct str *out;
-};
-
-typedef void order_fn(struct order *o);
-
-static long to_number(const char *text, long otherwise)
-{
-    char *end;
-    long value = strtol(text, &end, 10);
-    return end != text ? value : otherwise;
-}
 
 static void say_result(struct order *o, int err)
 {
@@ -37,51 +21,51 @@ static void say_result(struct order *o, int err)
 
 static void run_wall(struct order *o)
 {
-    zigbee_wall(o->zigbee, o->lamp);
+    zigbee_wall(o->far, o->lamp);
 }
 
 static void run_offline(struct order *o)
 {
-    zigbee_set_online(o->zigbee, o->lamp, false);
+    zigbee_set_online(o->far, o->lamp, false);
 }
 
 static void run_online(struct order *o)
 {
-    zigbee_set_online(o->zigbee, o->lamp, true);
+    zigbee_set_online(o->far, o->lamp, true);
 }
 
 static void run_silent(struct order *o)
 {
-    struct zigbee_manner m = zigbee_manner(o->zigbee, o->lamp);
+    struct zigbee_manner m = zigbee_manner(o->far, o->lamp);
     m.silent = true;
-    zigbee_behave(o->zigbee, o->lamp, &m);
+    zigbee_behave(o->far, o->lamp, &m);
 }
 
 static void run_slow(struct order *o)
 {
-    struct zigbee_manner m = zigbee_manner(o->zigbee, o->lamp);
-    m.delay_ms = (uint32_t)to_number(o->rest, 2000);
-    zigbee_behave(o->zigbee, o->lamp, &m);
+    struct zigbee_manner m = zigbee_manner(o->far, o->lamp);
+    m.delay_ms = (uint32_t)order_number(o->rest, 2000);
+    zigbee_behave(o->far, o->lamp, &m);
 }
 
 static void run_stale(struct order *o)
 {
-    struct zigbee_manner m = zigbee_manner(o->zigbee, o->lamp);
+    struct zigbee_manner m = zigbee_manner(o->far, o->lamp);
     m.stale = true;
-    zigbee_behave(o->zigbee, o->lamp, &m);
+    zigbee_behave(o->far, o->lamp, &m);
 }
 
 static void run_reports(struct order *o)
 {
-    struct zigbee_manner m = zigbee_manner(o->zigbee, o->lamp);
-    m.reports = (int)to_number(o->rest, 3);
+    struct zigbee_manner m = zigbee_manner(o->far, o->lamp);
+    m.reports = (int)order_number(o->rest, 3);
     m.reports = m.reports > 4 ? 4 : m.reports;
-    zigbee_behave(o->zigbee, o->lamp, &m);
+    zigbee_behave(o->far, o->lamp, &m);
 }
 
 static void run_well(struct order *o)
 {
-    zigbee_behave(o->zigbee, o->lamp, &(struct zigbee_manner){.reports = -1});
+    zigbee_behave(o->far, o->lamp, &(struct zigbee_manner){.reports = -1});
 }
 
 static void run_set(struct order *o)
@@ -91,29 +75,29 @@ static void run_set(struct order *o)
     if (json_parse(o->rest, strlen(o->rest), 65536, &message, &error) != 0 || !json_is_object(message)) {
         str_add_z(o->out, "no: what to set is a JSON object: set 2 {\"state\":\"ON\",\"brightness\":120}\n");
     } else {
-        zigbee_set(o->zigbee, o->lamp, o->rest);
+        zigbee_set(o->far, o->lamp, o->rest);
     }
     json_free(message);
 }
 
 static void run_rename(struct order *o)
 {
-    say_result(o, zigbee_rename(o->zigbee, o->lamp, o->rest));
+    say_result(o, zigbee_rename(o->far, o->lamp, o->rest));
 }
 
 static void run_remove(struct order *o)
 {
-    zigbee_remove(o->zigbee, o->lamp);
+    zigbee_remove(o->far, o->lamp);
 }
 
 static void run_join(struct order *o)
 {
-    zigbee_join(o->zigbee, o->lamp);
+    zigbee_join(o->far, o->lamp);
 }
 
 static void run_babble(struct order *o)
 {
-    zigbee_babble(o->zigbee, o->lamp);
+    zigbee_babble(o->far, o->lamp);
 }
 
 /* group NAME = 1 2 3, or NAME alone to remove it */
@@ -131,45 +115,44 @@ static void run_group(struct order *o)
     for (const char *p = equals ? equals + 1 : ""; *p && count < WORDS_MAX;) {
         char *end;
         unsigned long lamp = strtoul(p, &end, 10);
-        if (end == p || lamp < 1 || lamp > zigbee_count(o->zigbee)) {
-            str_printf(o->out, "no: members are numbers from 1 to %zu: group Hall = 1 2\n", zigbee_count(o->zigbee));
+        if (end == p || lamp < 1 || lamp > zigbee_count(o->far)) {
+            str_printf(o->out, "no: members are numbers from 1 to %zu: group Hall = 1 2\n", zigbee_count(o->far));
             str_done(&name);
             return;
         }
         members[count++] = lamp - 1;
         p = end + strspn(end, " ,\t");
     }
-    say_result(o, equals ? zigbee_group(o->zigbee, str_z(&name), members, count)
-                         : zigbee_ungroup(o->zigbee, str_z(&name)));
+    say_result(o, equals ? zigbee_group(o->far, str_z(&name), members, count) : zigbee_ungroup(o->far, str_z(&name)));
     str_done(&name);
 }
 
 static void run_walls(struct order *o)
 {
-    zigbee_set_walls(o->zigbee, (uint32_t)(strtod(o->rest, NULL) * 1000));
+    zigbee_set_walls(o->far, (uint32_t)(strtod(o->rest, NULL) * 1000));
 }
 
 static void run_storm(struct order *o)
 {
-    zigbee_storm(o->zigbee, (uint32_t)to_number(o->rest, 0));
+    zigbee_storm(o->far, (uint32_t)order_number(o->rest, 0));
 }
 
 static void run_restart(struct order *o)
 {
-    zigbee_restart(o->zigbee, strcmp(o->rest, "crash") == 0);
+    zigbee_restart(o->far, strcmp(o->rest, "crash") == 0);
 }
 
 static void run_list(struct order *o)
 {
-    for (size_t i = 0; i < zigbee_count(o->zigbee); i++) {
-        struct zigbee_manner m = zigbee_manner(o->zigbee, i);
+    for (size_t i = 0; i < zigbee_count(o->far); i++) {
+        struct zigbee_manner m = zigbee_manner(o->far, i);
         str_printf(o->out, "%4zu  %-4s %-20s %s  ", i + 1,
-                   !zigbee_joined(o->zigbee, i)   ? "gone"
-                   : !zigbee_online(o->zigbee, i) ? "lost"
-                   : zigbee_is_on(o->zigbee, i)   ? "on"
-                                                  : "off",
-                   zigbee_name(o->zigbee, i), zigbee_address(o->zigbee, i));
-        shape_describe(o->out, zigbee_shape(o->zigbee, i));
+                   !zigbee_joined(o->far, i)   ? "gone"
+                   : !zigbee_online(o->far, i) ? "lost"
+                   : zigbee_is_on(o->far, i)   ? "on"
+                                               : "off",
+                   zigbee_name(o->far, i), zigbee_address(o->far, i));
+        shape_describe(o->out, zigbee_shape(o->far, i));
         str_printf(o->out, "%s%s%s\n", m.silent ? ", silent" : "", m.stale ? ", stale" : "",
                    m.delay_ms ? ", slow" : "");
     }
@@ -177,22 +160,15 @@ static void run_list(struct order *o)
 
 static void run_stats(struct order *o)
 {
-    struct zigbee_stats s = zigbee_stats(o->zigbee);
+    struct zigbee_stats s = zigbee_stats(o->far);
     str_printf(o->out, "%llu set, %llu get, %llu states, %llu errors, %llu walls, %llu ms of storm held back\n",
                (unsigned long long)s.sets, (unsigned long long)s.gets, (unsigned long long)s.states,
                (unsigned long long)s.errors, (unsigned long long)s.walls, (unsigned long long)s.held);
 }
 
-static void run_help(struct order *o)
-{
-    console_help(o->out);
-}
+static void run_help(struct order *o);
 
-static const struct order_row {
-    const char *name, *arguments, *help;
-    bool needs_lamp;
-    order_fn *run; /* NULL: quit */
-} rows[] = {
+static const struct order_row rows[] = {
     {"wall", "LAMP", "a hand on its wall switch", true, run_wall},
     {"set", "LAMP JSON", "as if this had been sent to its /set", true, run_set},
     {"offline", "LAMP", "it is lost: its availability says so, it hears nothing", true, run_offline},
@@ -217,68 +193,17 @@ static const struct order_row {
 };
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 
-void console_help(struct str *out)
+static void run_help(struct order *o)
 {
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        int len = (int)strlen(rows[i].name);
-        str_printf(out, "  %s %-*s %s\n", rows[i].name, 23 - len, rows[i].arguments, rows[i].help);
-    }
+    orders_help(rows, ROW_COUNT, o->out);
 }
 
-static const struct order_row *find_row(const char *word, size_t len)
+static size_t count_lamps(const void *far)
 {
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (strlen(rows[i].name) == len && memcmp(rows[i].name, word, len) == 0) {
-            return &rows[i];
-        }
-    }
-    return NULL;
+    return zigbee_count(far);
 }
 
-static const char *skip_blanks(const char *p)
+struct orders console_orders(struct zigbee *zigbee)
 {
-    return p + strspn(p, " \t\r");
-}
-
-static bool run_row(const struct order_row *row, struct zigbee *zigbee, const char *rest, struct str *out)
-{
-    struct order o = {.zigbee = zigbee, .out = out};
-    struct str text = STR_INIT;
-    if (!row->run) {
-        return false;
-    }
-    if (row->needs_lamp) {
-        char *end;
-        unsigned long number = strtoul(rest, &end, 10);
-        if (end == rest || number < 1 || number > zigbee_count(zigbee)) {
-            str_printf(out, "no: %s needs a lamp, a number from 1 to %zu (see `list`)\n", row->name,
-                       zigbee_count(zigbee));
-            return true;
-        }
-        o.lamp = number - 1;
-        rest = skip_blanks(end);
-    }
-    str_add_z(&text, rest);
-    while (text.len > 0 && isspace((unsigned char)text.data[text.len - 1])) {
-        text.data[--text.len] = 0;
-    }
-    o.rest = str_z(&text);
-    row->run(&o);
-    str_done(&text);
-    return true;
-}
-
-bool console_run(struct zigbee *zigbee, const char *line, struct str *out)
-{
-    line = skip_blanks(line);
-    size_t len = strcspn(line, " \t\r");
-    if (len == 0 || line[0] == '#') {
-        return true;
-    }
-    const struct order_row *row = find_row(line, len);
-    if (!row) {
-        str_printf(out, "no: \"%.*s\" is no word I know; `help` lists them\n", (int)len, line);
-        return true;
-    }
-    return run_row(row, zigbee, skip_blanks(line + len), out);
+    return (struct orders){rows, ROW_COUNT, zigbee, count_lamps};
 }
