@@ -9,6 +9,8 @@
 static const struct subcommand subcommands[] = {
     {"zigbee2mqtt", "[--broker URL] [--lamps N] [--seed S] [...]", "plays Zigbee2MQTT in front of any number of lamps",
      subcommand_zigbee2mqtt},
+    {"tasmota", "[--broker URL] [--modules N] [--kind KIND] [...]", "plays any number of Tasmota modules",
+     subcommand_tasmota},
     {"smartthings", "--account NAME --password-file FILE [...]",
      "plays SmartThings against a bridge: links, asks, commands, is told", subcommand_smartthings},
 };

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "sim/sonoff_internal.h"
@@ -177,9 +178,34 @@ void sonoff_say_state(struct sonoff *s, size_t module)
 
 /* ---- what it hears ---- */
 
+/* CmndStatus: 2 firmware, 5 network, 6 MQTT. */
+static void say_status(struct sonoff *s, struct module *m, const char *argument)
+{
+    struct voice voice = {s, m};
+    char text[256];
+    if (strcmp(argument, "2") == 0) {
+        say(&voice, PREFIX_STAT, "STATUS2",
+            "{\"StatusFWR\":{\"Version\":\"13.4.0(tasmota)\",\"BuildDateTime\":\"2024-02-14T13:15:29\","
+            "\"Hardware\":\"ESP8266EX\"}}");
+    } else if (strcmp(argument, "5") == 0) {
+        (void)snprintf(text, sizeof text,
+                       "{\"StatusNET\":{\"Hostname\":\"%.40s-%s\",\"IPAddress\":\"192.168.1.%u\",\"Mac\":"
+                       "\"%.2s:%.2s:%.2s:%.2s:%.2s:%.2s\"}}",
+                       m->topic, m->mac + 6, m->ip, m->mac, m->mac + 2, m->mac + 4, m->mac + 6, m->mac + 8,
+                       m->mac + 10);
+        say(&voice, PREFIX_STAT, "STATUS5", text);
+    } else if (strcmp(argument, "6") == 0) {
+        (void)snprintf(text, sizeof text, "{\"StatusMQT\":{\"MqttClient\":\"DVES_%s\",\"MqttCount\":1}}", m->mac + 6);
+        say(&voice, PREFIX_STAT, "STATUS6", text);
+    }
+}
+
 void sonoff_run(struct sonoff *s, struct module *m, const char *command, const char *argument)
 {
     struct voice voice = {s, m};
+    if (strcasecmp(command, "STATUS") == 0) {
+        say_status(s, m, argument);
+    }
     sonoff_obey(&m->light, command, argument, say, &voice);
 }
 

@@ -54,6 +54,10 @@ static void say_tele(const struct order *o)
 /* What is shone, with what is off at 0. */
 static void shine(const struct sonoff_light *l, uint8_t levels[5])
 {
+    memset(levels, 0, 5);
+    if (!l->first) {
+        return;
+    }
     sonoff_levels(l, levels);
     for (unsigned i = 0; i < 5; i++) {
         unsigned device = l->kind->channels ? l->first + i : l->kind->split && i >= 3 ? l->first + 1u : l->first;

@@ -41,6 +41,7 @@ int subcommand_options(const struct subcommand *self, int argc, char **argv, con
 int subcommand_usage(const struct subcommand *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 int subcommand_zigbee2mqtt(const struct subcommand *self, int argc, char **argv);
+int subcommand_tasmota(const struct subcommand *self, int argc, char **argv);
 int subcommand_smartthings(const struct subcommand *self, int argc, char **argv);
 
 #endif
