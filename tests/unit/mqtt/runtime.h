@@ -1,4 +1,4 @@
-/* Zigbee2MQTT's run time in a real hub, over a connection that is ours: the functions here stand in for connection.c.
+/* A dialect's run time in a real hub, over a connection that is ours: the functions here stand in for connection.c.
  */
 #ifndef MQTT_RUNTIME_H
 #define MQTT_RUNTIME_H
@@ -272,14 +272,13 @@ static inline struct light_state on_off(bool on)
     return (struct light_state){.has = LIGHT_ON, .on = on};
 }
 
-static inline int open_bench(bool optimistic)
+static inline int open_bench_with(const struct mqtt_config *wanted)
 {
-    static const char *const bases[] = {"z", NULL};
     static struct mqtt_config config;
     static const uint8_t bridge_id[8] = "runtime";
     memset(&bench, 0, sizeof bench);
     memset(&wire, 0, sizeof wire);
-    config = (struct mqtt_config){.host = "broker", .port = 1883, .zigbee2mqtt = bases, .optimistic = optimistic};
+    config = *wanted;
     assert_int_equal(loop_new(&bench.loop), 0);
     assert_int_equal(store_open(bench.loop, &(struct store_config){.path = ":memory:"}, &bench.store), 0);
     assert_int_equal(hub_new(bench.loop, bench.store, NULL,
@@ -290,6 +289,13 @@ static inline int open_bench(bool optimistic)
     bench.pulse = timer_new(bench.loop, pulse, NULL);
     timer_repeat(bench.pulse, 2);
     return 0;
+}
+
+static inline int open_bench(bool optimistic)
+{
+    static const char *const bases[] = {"z", NULL};
+    return open_bench_with(
+        &(struct mqtt_config){.host = "broker", .port = 1883, .zigbee2mqtt = bases, .optimistic = optimistic});
 }
 
 #define FEATURE(name, key) "{\"name\":\"" name "\",\"property\":\"" key "\"}"
