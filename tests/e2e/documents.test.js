@@ -2,7 +2,7 @@
 // sentences of the fault tree in packaging/doc.
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import test from "node:test";
 import { root } from "./harness.js";
 
@@ -61,6 +61,41 @@ test("every sentence of the fault tree is one that the program says", () => {
         quoted.filter((text) => !said.includes(text)),
         [],
     );
+});
+
+// Headers of libraries, and names that stand for any.
+const foreign = /^(?:microhttpd|uv|mosquitto)\.h$|\b(?:[A-Z]+_?)(?:subject|test|fuzz)?\.(?:c|test\.js)$|[A-Z]{3,}_\w+\.c$|\bx(?:_test\.c|\.test\.js)$/;
+
+/** Every file of the tree, relative, without what is built and what others wrote. */
+function tree(folder = "") {
+    return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+        const path = join(folder, entry.name);
+        const others = [".git", ".build", "node_modules", "corpus"].includes(entry.name);
+        return others ? [] : entry.isDirectory() ? [path, ...tree(path)] : [path];
+    });
+}
+
+test("every file that a README names is there", () => {
+    const files = tree();
+    const names = new Set(files.map((path) => basename(path)));
+    const wrong = [];
+    let count = 0;
+    for (const page of files.filter((path) => path.endsWith(".md"))) {
+        for (const [, name] of read(page).matchAll(/`((?:[\w-]+\/)*[\w.-]+\.(?:c|h|js|md|txt|yaml|service))`/g)) {
+            if (foreign.test(name)) {
+                continue;
+            }
+            count++;
+            const there = name.includes("/")
+                ? files.includes(name) || files.some((path) => path.endsWith(`/${name}`))
+                : names.has(name);
+            if (!there) {
+                wrong.push(`${page}: ${name}`);
+            }
+        }
+    }
+    assert.ok(count > 200, `only ${count} names were found`);
+    assert.deepEqual(wrong, []);
 });
 
 test("the README leads to SECURITY.md", () => {
