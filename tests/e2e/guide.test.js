@@ -1,7 +1,7 @@
 // The guide in packaging/doc says only what is so: its configurations are right, and its commands are there.
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { spawnSync } from "node:child_process";
 import test from "node:test";
 import { blocksOf, guide } from "./guide.js";
@@ -14,8 +14,8 @@ const others = ["systemctl", "sh"];
 
 test("every configuration of the guide is right", (t) => {
     const folder = scratch(t);
-    mkdirSync(join(folder, "secrets"));
-    for (const name of ["secrets/smartthings.secret", "secrets/callback.secret", "fullchain.pem", "privkey.pem"]) {
+    for (const name of ["secrets/smartthings.secret", "secrets/callback.secret", "tls/fullchain.pem", "tls/privkey.pem"]) {
+        mkdirSync(join(folder, dirname(name)), { recursive: true });
         writeFileSync(join(folder, name), "something\n", { mode: 0o600 });
     }
     const file = join(folder, "lightbridge.yaml");
