@@ -72,7 +72,11 @@ const struct command commands[] = {
     {"restore", "FILE [--replace]", "makes this the installation that a backup was taken of",
      "  --replace       also where something lives already, which is then set aside\n",
      "The daemon must not be running. A configuration that is here stays; without one the\n"
-     "backup's is put in its place. Nothing changes unless the whole backup can be read.\n",
+     "backup's is put in its place. Nothing changes unless the whole backup can be read.\n"
+     "It says how old the backup is and how many links it brings. It knows nothing of what came\n"
+     "after it: a link that was ended since lives again, until it is ended again (unlink). The\n"
+     "app that removed it does not use it any more; an app whose tokens got into wrong hands,\n"
+     "and was ended for that, is the one to end again at once.\n",
      command_restore},
     {"setup", "", "from nothing to \"now link it in the app\"", "",
      "Asks for the public URL and an account, makes the client secret, prints what to enter in\n"

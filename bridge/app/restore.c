@@ -14,6 +14,7 @@
 #include "app/installation.h"
 #include "app/named_files.h"
 #include "app/place.h"
+#include "base/age.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -294,13 +295,15 @@ int restore_finish(struct restore *r)
 void restore_tell(const struct restore *r)
 {
     char date[32];
+    struct str age = STR_INIT;
     time_t seconds = (time_t)(r->made_ms / 1000);
     struct tm tm;
     (void)strftime(date, sizeof date, "%Y-%m-%d %H:%M", localtime_r(&seconds, &tm));
-    printf("restored the backup of %s by lightbridge %s: %" PRId64 " account%s, %" PRId64 " living link%s, %" PRId64
-           " light%s\n",
-           date, r->program, r->accounts, r->accounts == 1 ? "" : "s", r->links, r->links == 1 ? "" : "s", r->lights,
-           r->lights == 1 ? "" : "s");
+    age_add(&age, r->made_ms, (int64_t)time(NULL) * 1000);
+    printf("restored the backup of %s (%s old) by lightbridge %s: %" PRId64 " account%s, %" PRId64
+           " living link%s, %" PRId64 " light%s\n",
+           date, str_z(&age), r->program, r->accounts, r->accounts == 1 ? "" : "s", r->links, r->links == 1 ? "" : "s",
+           r->lights, r->lights == 1 ? "" : "s");
     if (r->aside.len > 0) {
         printf("what was here is kept beside it, with %s behind its name\n", str_z(&r->aside));
     }
@@ -308,6 +311,12 @@ void restore_tell(const struct restore *r)
         if (!r->got[i] && access(r->files[i].path, R_OK) != 0) {
             printf("note: %s (%s) is not here and was not in the backup\n", r->files[i].path, r->files[i].name);
         }
+    }
+    str_done(&age);
+    if (r->links > 0) {
+        puts("a link that was ended after that time lives again: `lightbridge links` shows them, `lightbridge unlink "
+             "ID` "
+             "ends one");
     }
     puts("start the daemon now; only one machine may go on with these links");
 }

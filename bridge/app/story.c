@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "app/print.h"
+#include "base/age.h"
 #include "base/json.h"
 #include "base/str.h"
 
@@ -31,24 +32,6 @@ static void print_labelled(const char *label, const char *text)
 
 /* ---- health ---- */
 
-static void add_age(struct str *s, int64_t then_ms, int64_t now_ms)
-{
-    static const struct {
-        int64_t seconds;
-        const char *unit;
-    } units[] = {{86400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}};
-    int64_t age = now_ms > then_ms ? (now_ms - then_ms) / 1000 : 0;
-    size_t i = 0;
-    if (then_ms == 0) {
-        str_add_z(s, "never");
-        return;
-    }
-    while (i + 1 < sizeof units / sizeof units[0] && age < 2 * units[i].seconds) {
-        i++;
-    }
-    str_printf(s, "%lld%s", (long long)(age / units[i].seconds), units[i].unit);
-}
-
 void story_health(const struct json *link, int64_t now_ms)
 {
     static const struct {
@@ -63,7 +46,7 @@ void story_health(const struct json *link, int64_t now_ms)
     str_printf(&line, "token %s", text_of(json_get(link, "callback"), "state"));
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         str_printf(&line, ", %s ", times[i].says);
-        add_age(&line, number_of(health, times[i].key), now_ms);
+        age_add(&line, number_of(health, times[i].key), now_ms);
     }
     printf("    ");
     print_paragraph(str_z(&line), 4, 4);

@@ -1,6 +1,7 @@
 /* What the traces of linking say: documents for the control API, a line of health for the page. */
 #include <string.h>
 
+#include "base/age.h"
 #include "local/local_internal.h"
 
 static const char *text_or_empty(const char *text)
@@ -115,20 +116,10 @@ void traces_put_attempts(struct json_out *j, struct oauth *oauth)
 
 void traces_add_age(struct str *s, int64_t then_ms, int64_t now_ms)
 {
-    static const struct {
-        int64_t seconds;
-        const char *unit;
-    } units[] = {{86400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}};
-    int64_t age = now_ms > then_ms ? (now_ms - then_ms) / 1000 : 0;
-    size_t i = 0;
-    if (then_ms == 0) {
-        str_add_z(s, "never");
-        return;
+    age_add(s, then_ms, now_ms);
+    if (then_ms != 0) {
+        str_add_z(s, " ago");
     }
-    while (i + 1 < sizeof units / sizeof units[0] && age < 2 * units[i].seconds) {
-        i++;
-    }
-    str_printf(s, "%lld%s ago", (long long)(age / units[i].seconds), units[i].unit);
 }
 
 void traces_add_health(struct str *s, const struct oauth_link_info *link, const struct trace *trace, int64_t now_ms)

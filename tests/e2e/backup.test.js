@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { chownSync, copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
+import { startAhead } from "./ahead.js";
 import { Browser, Cloud, statesOf } from "./cloud.js";
 import { program, readTrace, tracedEnv } from "./durability.js";
 import { account, clientSecret, installation, scratch, startBridge, until } from "./harness.js";
@@ -92,7 +93,8 @@ test("on a machine with nothing, without linking again", { timeout: 120_000 }, a
 
     const place = await newMachine(t, bridge.place, { bare: true });
     const said = await fine(restore(place, file));
-    assert.match(said, /^restored the backup of .*: 1 account, 1 living link, 2 lights\n/);
+    assert.match(said, /^restored the backup of \S+ \S+ \(\d+s old\) by .*: 1 account, 1 living link, 2 lights\n/);
+    assert.match(said, /a link that was ended after that time lives again/);
     assert.deepEqual(readdirSync(place.folder).sort(), ["callback.secret", "lightbridge.db", "lightbridge.yaml", "smartthings.secret", "token.key"]);
     for (const name of [...secrets, "lightbridge.db"]) {
         assert.equal(statSync(join(place.folder, name)).mode & 0o777, 0o600, name);
@@ -140,6 +142,56 @@ test("callback tokens of a backup are tried once, then the link needs a grant, a
     await cloud.grant();
     await until("the grant's code to be redeemed", async () => (await linkOf(next)).callback.state === "granted");
     await cloud.converged();
+});
+
+test("a backup that is months old: tokens issued before and after it go on, and nothing is linked again", { timeout: 120_000 }, async (t) => {
+    const place = await installation(t, { extra: { virtual: { lights: 2 } } });
+    const old = await startAhead(t, place);
+    const cloud = new Cloud(old);
+    await cloud.serve(t);
+    await cloud.link();
+    await cloud.discover();
+    await cloud.grant();
+    await cloud.converged();
+    const file = join(scratch(t), "house.backup");
+    await fine(backUp(place, file));
+    const atBackup = cloud.tokens;
+
+    // seven months of daily life, of which the backup knows nothing: both sides renew their tokens
+    const days = 210;
+    for (let month = 0; month < 7; month++) {
+        await old.pass((days / 7) * 86400);
+        await until("the callback token to be renewed", () => cloud.refreshes === month + 1);
+        assert.equal((await cloud.discover()).globalError.errorEnum, "TOKEN-EXPIRED");
+        cloud.tokens = await cloud.token({ grant_type: "refresh_token", refresh_token: cloud.tokens.refresh_token });
+        await works(cloud);
+    }
+    const afterBackup = cloud.tokens;
+    assert.notEqual(afterBackup.access_token, atBackup.access_token);
+    await old.stop();
+
+    const next = await newMachine(t, place);
+    const said = await next.runBeside(["restore", file], { input: `${passphrase}\n` });
+    assert.equal(said.code, 0, said.stderr);
+    const bridge = (cloud.bridge = await startAhead(t, next, { seconds: days * 86400 }));
+    await works(cloud); // the access token of the last day, which the backup has never seen
+    assert.equal((await linkOf(bridge)).issued_elsewhere_at, 0);
+    for (const tokens of [afterBackup, atBackup]) {
+        cloud.tokens = await cloud.token({ grant_type: "refresh_token", refresh_token: tokens.refresh_token });
+        await works(cloud);
+    }
+    cloud.tokens = atBackup; // its day was over long ago
+    assert.equal((await cloud.discover()).globalError.errorEnum, "TOKEN-EXPIRED");
+    cloud.tokens = await cloud.token({ grant_type: "refresh_token", refresh_token: atBackup.refresh_token });
+    // the callback token of the backup is due, tried once and refused: commands go on, a grant is asked for and brings it back
+    await until("the link to need a grant", async () => (await linkOf(bridge)).callback.state === "needs_grant");
+    assert.equal(cloud.attempts.refreshAccessTokens, 7 + 1);
+    await works(cloud);
+    assert.equal((await cloud.discover()).requestGrantCallbackAccess, true);
+    await cloud.grant();
+    await until("the grant's code to be redeemed", async () => (await linkOf(bridge)).callback.state === "granted");
+    await cloud.converged();
+    assert.deepEqual((await bridge.control("GET", "/control/links")).body.links.map((l) => l.alive), [true]);
 });
 
 test("two machines alive on one backup are noticed by both and said", { timeout: 120_000 }, async (t) => {

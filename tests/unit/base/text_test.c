@@ -11,11 +11,33 @@
 
 #include <cmocka.h>
 
+#include "base/age.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/utf8.h"
+
+static void test_age(void **state)
+{
+    static const struct {
+        int64_t seconds;
+        const char *says;
+    } rows[] = {{0, "0s"},       {119, "119s"},  {120, "2m"}, {7199, "119m"},       {7200, "2h"},
+                {172799, "47h"}, {172800, "2d"}, {-5, "0s"},  {86400 * 210, "210d"}};
+    const int64_t now = INT64_C(1800000000000);
+    struct str s = STR_INIT;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        str_clear(&s);
+        age_add(&s, now - rows[i].seconds * 1000, now);
+        assert_string_equal(str_z(&s), rows[i].says);
+    }
+    str_clear(&s);
+    age_add(&s, 0, now);
+    assert_string_equal(str_z(&s), "never");
+    str_done(&s);
+}
 
 static void test_str(void **state)
 {
@@ -269,6 +291,7 @@ static void test_err_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_age),
         cmocka_unit_test(test_str),
         cmocka_unit_test(test_str_printf_long),
         cmocka_unit_test(test_mem),
