@@ -109,12 +109,16 @@ static const struct trace_cause_row causes[TRACE_CAUSES] = {
                                    "that the console shows after registration goes into callback_client_id and "
                                    "callback_client_secret_file.",
                                    0},
-    [CAUSE_NO_REDIRECT_URI] = {"no_redirect_uri", "The authorization request does not say where to go back to.",
-                               "redirect_uri is missing: compare the authorization URL " TO_CONSOLE ".", 0},
+    [CAUSE_NO_REDIRECT_URI] =
+        {"no_redirect_uri", "The authorization request does not say where to go back to: redirect_uri is missing.",
+         "Start linking in the app: it adds redirect_uri by itself, a page that was opened by hand "
+         "does not. If it was the app, compare the authorization URL " TO_CONSOLE " with PUBLIC_URL/oauth/authorize.",
+         0},
     [CAUSE_REDIRECT_URI_MISMATCH] = {"redirect_uri_mismatch",
                                      "The app asks to be sent to an address that is not registered for it.",
-                                     "If the address is the app's own, add it to smartthings.redirect_uris, letter by "
-                                     "letter.",
+                                     "If the address that it asks for is the app's own, add it to "
+                                     "smartthings.redirect_uris, letter by letter (of other apps: `lightbridge client "
+                                     "add`). If you do not know it, leave it: somebody else tried.",
                                      0},
     [CAUSE_REDIRECT_URI_REGION] = {"redirect_uri_region",
                                    "The app asks to be sent to SmartThings' callback of a region that is not "
@@ -123,12 +127,15 @@ static const struct trace_cause_row causes[TRACE_CAUSES] = {
                                    "the callbacks of all regions.",
                                    0},
     [CAUSE_STATE_TOO_LONG] = {"state_too_long", "The app's state is longer than the bridge takes.",
-                              "Report it: no such state was ever seen of SmartThings.", 0},
-    [CAUSE_BAD_AUTHORIZATION_REQUEST] = {"bad_authorization_request",
-                                         "The authorization request asks for something that is not offered.",
-                                         "The app was told so at its own address (RFC 6749 4.1.2.1); right is "
-                                         "response_type=code.",
-                                         0},
+                              "Start again in the app. If it happens again, report it: no such state was ever seen of "
+                              "SmartThings.",
+                              0},
+    [CAUSE_BAD_AUTHORIZATION_REQUEST] =
+        {"bad_authorization_request", "The authorization request asks for something that is not offered.",
+         "Right is response_type=code, which SmartThings sends by itself: was it another "
+         "app, or a page that was opened by hand? The app was told what is wrong at its "
+         "own address (RFC 6749 4.1.2.1).",
+         0},
     [CAUSE_SCOPE] = {"scope", "The app asks for a scope that is not known, or that it may not have.",
                      "Right are devices:read and devices:control, as far as `lightbridge client list` shows them for "
                      "it.",
@@ -243,7 +250,8 @@ static const struct trace_cause_row causes[TRACE_CAUSES] = {
                                     "Link again. If that repeats, the app does not keep the newest token, or somebody "
                                     "else has got hold of one.",
                                     0},
-    [CAUSE_LINK_ENDED] = {"link_ended", "The link behind the code or token has ended.", "Link the account again.", 0},
+    [CAUSE_LINK_ENDED] = {"link_ended", "The link behind the code or token has ended.",
+                          "`lightbridge links --all` says when and why. To use it again, link the account again.", 0},
     [CAUSE_NO_TOKEN_CALL] = {"no_token_call",
                              "The browser was sent back with a code, and nobody came to redeem it: SmartThings cannot "
                              "reach the token URL, or did not accept what the browser brought.",
@@ -294,8 +302,8 @@ static const struct trace_cause_row causes[TRACE_CAUSES] = {
     [CAUSE_TOKEN_UNKNOWN] =
         {"token_unknown", "Somebody asked at the webhook with a token that this bridge did not issue.",
          "If the lights of a linked account do not answer: was `lightbridge store reset` run, or did "
-         "the bridge move without a restored backup? Then link again. Otherwise it is nobody's "
-         "business.",
+         "the bridge move without a restored backup? Then link again. Otherwise a stranger tried, and "
+         "nothing is to be done.",
          0},
 
     [CAUSE_CALLBACK_NOT_CONFIGURED] = {"callback_not_configured",
@@ -319,8 +327,11 @@ static const struct trace_cause_row causes[TRACE_CAUSES] = {
          "They must be https on a host of smartthings.callback_hosts; add the host if it is "
          "SmartThings' own.",
          0},
-    [CAUSE_NO_CALLBACK_TOKEN] = {"no_callback_token", "The grant was not turned into a callback token in time.",
-                                 "The log says why; the bridge keeps trying.", 0},
+    [CAUSE_NO_CALLBACK_TOKEN] =
+        {"no_callback_token", "The grant was not turned into a callback token in time.",
+         "`lightbridge links ID` and the log say why; the bridge keeps trying. If it does not come, pull "
+         "down in the app: the next discovery asks for a new grant.",
+         0},
     [CAUSE_CALLBACK_TOKEN_REFUSED] = {"callback_token_refused",
                                       "SmartThings does not honour the callback token or grant any more.",
                                       "The bridge asks for a new grant with the next discovery: pull down in the app.",

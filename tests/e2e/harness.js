@@ -2,6 +2,7 @@
 //
 // LB_BIN    folder of lightbridge and lightbridge-sim (default: the debug build)
 // LB_WRAP   words put before lightbridge, e.g. "valgrind --error-exitcode=99" or a shim's env
+// LB_WRAP_COMMANDS  the same before its commands too, not before the daemon only
 // LB_KEEP   keep the temporary folders
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -22,6 +23,7 @@ export const simulator = existsSync(join(binaries, "tests/lightbridge-sim"))
 // Sanitizers and valgrind slow everything down; waiting longer costs nothing when nothing is wrong.
 export const patience = Number(process.env.LB_PATIENCE ?? 1);
 const wrap = (process.env.LB_WRAP ?? "").split(" ").filter(Boolean);
+const commandWrap = process.env.LB_WRAP_COMMANDS ? wrap : [];
 
 /**
  * A port that was free a moment ago, and below those that the system gives to whoever connects: so that it is still free
@@ -276,7 +278,8 @@ export async function installation(
         control: (method, path, body) => askControl(join(folder, "control.sock"), method, path, body),
         /** A command of lightbridge: {code, stdout, stderr}. */
         run(args, { input = "", env } = {}) {
-            const done = spawnSync(program, [...args, "--config", file], {
+            const [word, ...words] = [...commandWrap, program, ...args, "--config", file];
+            const done = spawnSync(word, words, {
                 input,
                 encoding: "utf8",
                 timeout: 60000 * patience,
@@ -287,7 +290,8 @@ export async function installation(
         },
         /** The same, without stopping this process: for tests that serve the daemon meanwhile. */
         async runBeside(args, { input = "" } = {}) {
-            const child = spawn(program, [...args, "--config", file]);
+            const [word, ...words] = [...commandWrap, program, ...args, "--config", file];
+            const child = spawn(word, words);
             const out = { stdout: "", stderr: "" };
             child.stdout.on("data", (d) => (out.stdout += d));
             child.stderr.on("data", (d) => (out.stderr += d));

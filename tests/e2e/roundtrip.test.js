@@ -1,10 +1,11 @@
-// One full round: link, discover, refresh, command, a change at the wall, its callback, a refreshed token, unlink. Short
-// enough for valgrind and the thread sanitizer.
+// One full round: link, discover, refresh, command, a change at the wall, its callback, a refreshed token, the commands of
+// the house (links, doctor, backup, restore), unlink. Short enough for valgrind and the thread sanitizer.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import test from "node:test";
 import { deviceEntry } from "./catalogue.js";
 import { Cloud, statesOf } from "./cloud.js";
-import { startBridge, startBroker, until } from "./harness.js";
+import { installation, startBridge, startBroker, until } from "./harness.js";
 import { connect, Zigbee2mqtt } from "./zigbee.js";
 
 const dimmer = {
@@ -70,6 +71,20 @@ test("one full round trip", { timeout: 600_000 }, async (t) => {
         async () => statesOf(await cloud.command(id, "switch", "on"), id)["switch.switch"] === "on",
         60,
     );
+    // the commands of the house, each a program of its own
+    const said = async (words, input) => {
+        const { code, stdout, stderr } = await bridge.place.runBeside(words, { input });
+        assert.ok(code === 0 || (words[0] === "doctor" && code === 1), `${words}: ${code} ${stderr}`); // 1: this is no https
+        return stdout;
+    };
+    assert.match(await said(["links"]), /SmartThings/);
+    assert.match(await said(["doctor"]), /smartthings/);
+    const passphrase = "a passphrase of some length\n";
+    const file = join(bridge.folder, "house.backup");
+    assert.match(await said(["backup", file], passphrase), /1 living link/);
+    const other = await installation(t, { withAccount: false });
+    const restored = await other.runBeside(["restore", file], { input: passphrase });
+    assert.equal(restored.code, 0, restored.stderr);
     await cloud.ask("integrationDeleted");
     assert.equal((await cloud.discover()).globalError.errorEnum, "INTEGRATION-DELETED");
     assert.deepEqual(await bridge.stop(), { code: 0, signal: null });
