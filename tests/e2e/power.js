@@ -53,7 +53,7 @@ export class Recording {
         appendFileSync(this.file, Buffer.from(`${kind}\t0\t0\t${Buffer.byteLength(text)}\t\t\n${text}\n`));
     }
 
-    /** From now on `key` ("token TOKEN", or a SELECT of one text) may have this value. */
+    /** From now on `key` ("token TOKEN", "file NAME", or a SELECT of one text) may have this value. */
     tries(key, value) {
         this.#mark("try", `${key}\t${value}`);
     }

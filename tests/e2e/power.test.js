@@ -179,7 +179,8 @@ test("an upgrade", { timeout: 1_800_000 }, async (t) => {
     execFileSync("python3", ["-c", back, join(place.folder, "lightbridge.db")]);
     const recording = new Recording(t, place.folder);
     wasLinked(recording, cloud);
-    const bridge = await startBridge(t, { place, env: recording.env });
+    const kept = [["file lightbridge.db.before-1", "whole"]]; // the store as it was is kept
+    const bridge = await recording.promise(kept, ANSWER, () => startBridge(t, { place, env: recording.env }));
     cloud.bridge = bridge;
     await refresh(recording, cloud);
     assert.deepEqual(await bridge.stop(), { code: 0, signal: null });

@@ -77,11 +77,19 @@ static int take_text(void *user, const struct store_row *row)
     return 0;
 }
 
-/* A key "token TOKEN" is asked of the authorization server, any other is a SELECT of one text. */
-static void ask(struct offline *o, const char *key, char value[256])
+/* A key "token TOKEN" is asked of the authorization server, "file NAME" is a store that is looked through, any other is
+   a SELECT of one text. */
+static void ask(const struct play *play, struct offline *o, const char *key, char value[256])
 {
     (void)snprintf(value, 256, "none");
-    if (strncmp(key, "token ", 6) == 0) {
+    if (strncmp(key, "file ", 5) == 0) {
+        char path[4096];
+        struct str why = STR_INIT;
+        (void)snprintf(path, sizeof path, "%s/%s", play->folder, key + 5);
+        int err = store_examine(path, &why);
+        (void)snprintf(value, 256, "%s", err == 0 ? "whole" : err_text(err));
+        str_done(&why);
+    } else if (strncmp(key, "token ", 6) == 0) {
         struct oauth_token_info info;
         const struct oauth_client *client = oauth_client_find(o->oauth, "smartthings");
         int err = client ? oauth_introspect(o->oauth, client, key + 6, &info) : ERR_NOT_FOUND;
@@ -103,7 +111,7 @@ static void check_facts(const struct state *state, struct offline *o)
             continue;
         }
         play->asked++;
-        ask(o, play->keys[i], value);
+        ask(play, o, play->keys[i], value);
         if (!record_allows(&play->record, state->cut, play->keys[i], value, &asked, &promised)) {
             (void)snprintf(text, sizeof text, "%s: is %s, %s was acknowledged", play->keys[i], value, promised);
             found(state, "", text);
