@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/announce.h"
 #include "app/command.h"
 #include "app/control.h"
 #include "app/installation.h"
@@ -12,25 +13,64 @@
 #include "loop/loop.h"
 #include "store/store.h"
 
+static const char *own_name(char name[static 256])
+{
+    if (gethostname(name, 255) != 0) {
+        name[0] = 0;
+    }
+    name[255] = 0;
+    return name;
+}
+
+static void print_notes(const struct config *config)
+{
+    char name[256];
+    if (!config->smartthings.client_secret_file) {
+        printf("note: smartthings.client_secret_file is not set: no account can be linked yet\n");
+    }
+    if (!config->smartthings.callback_client_id) {
+        printf("note: smartthings.callback_client_id is not set: SmartThings will not hear of changes by itself\n");
+    }
+    if (announce_open(&config->local) && !announce_answers(&config->local, own_name(name))) {
+        printf("note: local.names does not list %.*s.local: the page refuses that name, so it is not announced\n",
+               (int)strcspn(name, "."), name);
+    }
+}
+
+/* For a unit of systemd that sees no secrets, so they are not looked for. */
+static int print_announcement(const char *path)
+{
+    struct config *config = NULL;
+    struct str file = STR_INIT;
+    char name[256];
+    int exit_code = command_config_beside(path, &config);
+    if (exit_code == EXIT_FINE) {
+        announce_write(&config->local, own_name(name), &file);
+        fputs(str_z(&file), stdout);
+    }
+    str_done(&file);
+    config_free(config);
+    return exit_code;
+}
+
 int command_check_config(const struct command *self, int argc, char **argv)
 {
     const char *path = NULL;
     size_t count;
     int exit_code;
-    const struct option_spec options[] = {{"config", &path, NULL}};
+    int announcement = 0;
+    const struct option_spec options[] = {{"config", &path, NULL}, {"announcement", NULL, &announcement}};
     struct config *config = NULL;
-    if (command_options(self, argc, argv, options, 1, NULL, 0, &count, &exit_code) != 0) {
+    if (command_options(self, argc, argv, options, 2, NULL, 0, &count, &exit_code) != 0) {
         return exit_code;
+    }
+    if (announcement) {
+        return print_announcement(path);
     }
     exit_code = command_config(path, &config);
     if (exit_code == EXIT_FINE) {
         printf("%s: fine\n", path ? path : CONFIG_PATH);
-        if (!config->smartthings.client_secret_file) {
-            printf("note: smartthings.client_secret_file is not set: no account can be linked yet\n");
-        }
-        if (!config->smartthings.callback_client_id) {
-            printf("note: smartthings.callback_client_id is not set: SmartThings will not hear of changes by itself\n");
-        }
+        print_notes(config);
     }
     config_free(config);
     return exit_code;
