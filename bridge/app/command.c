@@ -15,7 +15,7 @@ const struct command commands[] = {
     {"run", "[--config FILE] [--demo]", "the daemon, in the foreground",
      "  --demo          adds three virtual lights, so that something is there without any hardware\n", "", command_run},
     {"check-config", "[--config FILE] [--announcement]", "is the configuration right, and if not: where",
-     "  --announcement  prints avahi's service file; nothing where the local page is not open to the LAN\n", "",
+     "  --announcement  prints avahi's file for the local page, if that is open to the LAN\n", "",
      command_check_config},
     {"account", "add NAME | list [--json] | remove NAME | password NAME",
      "the people who may link their SmartThings account", "  --json          machine-readable (list)\n",
