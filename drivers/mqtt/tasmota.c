@@ -88,6 +88,9 @@ static void take_lwt(struct tasmota_module *module, const char *topic, const cha
     reach(module, online ? LIGHT_REACH_ONLINE : LIGHT_REACH_OFFLINE);
     if (online) {
         tasmota_question_ask(module); /* after a reconnect it says nothing of its state by itself */
+        if (module->contested) {
+            tasmota_module_ask_who(module);
+        }
         return;
     }
     module->heard = false;
@@ -140,7 +143,9 @@ static void heard(struct dialect *self, struct listener *listener, const char *p
 {
     struct tasmota_module *module = ((struct tasmota_ear *)listener)->module;
     (void)self;
-    if (listener->what == TASMOTA_LWT) {
+    if (listener->what == TASMOTA_NETWORK) {
+        tasmota_module_identify(module, payload, len);
+    } else if (listener->what == TASMOTA_LWT) {
         take_lwt(module, topics_name(listener), payload, len);
     } else {
         take_state(module, (enum tasmota_word)listener->what, topics_name(listener), payload, len);

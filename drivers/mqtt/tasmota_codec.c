@@ -198,6 +198,30 @@ int tasmota_read_online(const char *bytes, size_t len, const struct tasmota_make
     return 0;
 }
 
+/* A member "Mac" of the object, or of one in it, so many levels down. */
+static bool find_mac(struct json_walk *walk, const char *text, unsigned levels)
+{
+    struct json_walk inner;
+    struct json_bytes key, value;
+    while (json_walk_next(walk, &key, &value)) {
+        if ((json_bytes_key(&key, "Mac") && json_bytes_text(&value, text)) ||
+            (levels > 0 && json_walk_into(&inner, &value) && find_mac(&inner, text, levels - 1))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* {"StatusNET":{"Mac":"A4:CF:12:..","Ethernet":{"Mac":"..."}}} */
+bool tasmota_tells_mac(const char *bytes, size_t len, const char *mac)
+{
+    struct json_walk walk;
+    char text[18];
+    (void)snprintf(text, sizeof text, "%.2s:%.2s:%.2s:%.2s:%.2s:%.2s", mac, mac + 2, mac + 4, mac + 6, mac + 8,
+                   mac + 10);
+    return json_walk_init(&walk, bytes, len, TASMOTA_MAX_STATE, NULL) == 0 && find_mac(&walk, text, 2);
+}
+
 /* ---- commands ---- */
 
 /* Commands are gathered as "NAME ARGUMENT;NAME ARGUMENT"; one alone goes to its own topic. */

@@ -62,6 +62,9 @@ bool tasmota_read_topic(const char *discovery, const char *topic, char ret_mac[T
 int tasmota_read_state(const char *bytes, size_t len, const struct tasmota_make *make, struct light_state *ret_patches);
 int tasmota_read_online(const char *bytes, size_t len, const struct tasmota_make *make, bool *ret_online); /* LWT */
 
+/* stat/STATUS5: is this the MAC that the module tells of its network, be it over the air or by cable? */
+bool tasmota_tells_mac(const char *bytes, size_t len, const char *mac);
+
 /* A command: the last level of its topic ("POWER1", "Backlog0" for several changes at once) and its payload. `speed` 0:
    as the lamp's own Fade is set; otherwise 1..TASMOTA_SPEED_MAX, for this change alone. */
 void tasmota_write_command(struct str *ret_verb, struct str *ret_payload, const struct tasmota_make *make,

@@ -22,7 +22,7 @@ struct tasmota_ear {
     struct listener listener; /* first */
     struct tasmota_module *module;
 };
-enum tasmota_word { TASMOTA_LWT, TASMOTA_STATE, TASMOTA_ANSWER };
+enum tasmota_word { TASMOTA_LWT, TASMOTA_STATE, TASMOTA_ANSWER, TASMOTA_NETWORK };
 
 struct tasmota_module {
     struct tasmota_module *next_by_mac, *next_by_topic, *next_question;
@@ -38,7 +38,8 @@ struct tasmota_module {
     bool tells;      /* its LWT was heard */
     bool heard;      /* it has said its whole state since the broker is there */
     bool questioned; /* in the queue of questions */
-    bool displaced;  /* another module was heard on its topics */
+    bool displaced;  /* another module has its topics */
+    bool contested;  /* it has the topics that another has announced, too: who is it really? */
 };
 
 /* Modules by MAC and by the topic of their commands; what is the same for many kept once. */
@@ -80,6 +81,10 @@ void tasmota_module_stop(struct tasmota *t); /* all, without a word about their 
 void tasmota_module_announce(struct way *way);
 void tasmota_module_announce_all(struct tasmota_module *module);
 void tasmota_module_reach(const struct tasmota_module *module);
+
+/* The module says which MAC it has. */
+void tasmota_module_identify(struct tasmota_module *module, const char *payload, size_t len);
+void tasmota_module_ask_who(struct tasmota_module *module);
 
 /* tasmota_question.c: states are asked for one module after the other */
 void tasmota_question_ask(struct tasmota_module *module);

@@ -104,7 +104,7 @@ static void set_product(struct tasmota_module *module, const struct tasmota_devi
 
 /* ---- topics ---- */
 
-#define EARS 4u /* LWT, RESULT, STATE, STATUS11 */
+#define EARS 5u /* LWT, RESULT, STATE, STATUS11; STATUS5 where it must say who it is */
 static const char *const commands[] = {"POWER", "STATE", "DIMMER", "CT", "HSBCOLOR", "COLOR", "WHITE", "CHANNEL"};
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -118,6 +118,16 @@ static void drop_ears(struct tasmota_module *module)
     module->ear_count = 0;
 }
 
+static const char *stat_of(const struct tasmota_module *module)
+{
+    return module->cmnd + strlen(module->cmnd) + 1;
+}
+
+static const char *tele_of(const struct tasmota_module *module)
+{
+    return stat_of(module) + strlen(stat_of(module)) + 1;
+}
+
 static void add_ear(struct tasmota_module *module, enum tasmota_word what, const char *prefix, const char *subtopic)
 {
     struct tasmota *t = module->tasmota;
@@ -129,30 +139,33 @@ static void add_ear(struct tasmota_module *module, enum tasmota_word what, const
 }
 
 /* SetOption4: each command answers on its own topic, a POWER on that with its number if the module uses numbers. */
-static void add_command_ears(struct tasmota_module *module, const struct tasmota_device *d)
+static void add_command_ears(struct tasmota_module *module, const struct tasmota_make *make)
 {
     for (size_t i = 0; i < COMMANDS; i++) {
-        add_ear(module, TASMOTA_ANSWER, d->stat, commands[i]);
+        add_ear(module, TASMOTA_ANSWER, stat_of(module), commands[i]);
     }
-    for (size_t i = 0; i < d->make.count; i++) {
+    for (size_t i = 0; i < make->count; i++) {
         char power[12];
-        (void)snprintf(power, sizeof power, "POWER%u", d->make.lamps[i].number);
-        add_ear(module, TASMOTA_ANSWER, d->stat, power);
+        (void)snprintf(power, sizeof power, "POWER%u", make->lamps[i].number);
+        add_ear(module, TASMOTA_ANSWER, stat_of(module), power);
     }
 }
 
-static void set_ears(struct tasmota_module *module, const struct tasmota_device *d)
+static void set_ears(struct tasmota_module *module, const struct tasmota_make *make)
 {
     struct tasmota_ear *before = module->ears;
     size_t count = module->ear_count;
-    module->ears = mem_array(EARS + (d->make.by_command ? COMMANDS + d->make.count : 0u), sizeof *module->ears);
+    module->ears = mem_array(EARS + (make->by_command ? COMMANDS + make->count : 0u), sizeof *module->ears);
     module->ear_count = 0;
-    add_ear(module, TASMOTA_LWT, d->tele, "LWT");
-    add_ear(module, TASMOTA_ANSWER, d->stat, "RESULT");
-    add_ear(module, TASMOTA_STATE, d->tele, "STATE");
-    add_ear(module, TASMOTA_STATE, d->stat, "STATUS11");
-    if (d->make.by_command) {
-        add_command_ears(module, d);
+    add_ear(module, TASMOTA_LWT, tele_of(module), "LWT");
+    add_ear(module, TASMOTA_ANSWER, stat_of(module), "RESULT");
+    add_ear(module, TASMOTA_STATE, tele_of(module), "STATE");
+    add_ear(module, TASMOTA_STATE, stat_of(module), "STATUS11");
+    if (make->by_command) {
+        add_command_ears(module, make);
+    }
+    if (module->contested) {
+        add_ear(module, TASMOTA_NETWORK, stat_of(module), "STATUS5");
     }
     /* Only now, so that a topic that stays was never left. */
     for (size_t i = 0; i < count; i++) {
@@ -163,32 +176,62 @@ static void set_ears(struct tasmota_module *module, const struct tasmota_device 
 
 /* ---- modules ---- */
 
-/* A module that was exchanged for another leaves its announcement behind: the topic belongs to who came last. */
-static void displace(struct tasmota *t, const struct tasmota_device *d)
+/* Two announcements of one topic: of a module that was exchanged the old one stays retained, and which of both comes
+   last at a reconnect is chance. The topic goes to the last one until the module itself has said who it is. */
+static void displace(struct tasmota_module *other)
 {
-    struct tasmota_module *other = tasmota_modules_on(&t->modules, d->cmnd);
-    if (!other || strcmp(other->mac, d->mac) == 0) {
-        return;
-    }
-    log_warn(driver_of(t),
-             "Tasmota %s has the topic of %s: if it took its place, clear the old announcement (retained, empty) at "
-             "%s/%s/config; if not, give one of them another topic",
-             d->mac, other->mac, t->dialect.topic, other->mac);
+    struct tasmota *t = other->tasmota;
     other->displaced = true;
+    other->contested = false;
     tasmota_question_forget(other);
     for (size_t i = 0; i < other->make->count; i++) {
         pending_end(&other->slots[i]->way, ERR_OFFLINE, "another module has its topic");
     }
     tasmota_module_reach(other);
     drop_ears(other);
+    log_warn(driver_of(t),
+             "Tasmota %s announces a topic that another module has: if that took its place, clear the old announcement "
+             "(retained, empty) at %s/%s/config; if not, give one of them another topic",
+             other->mac, t->dialect.topic, other->mac);
+}
+
+void tasmota_module_ask_who(struct tasmota_module *module)
+{
+    struct tasmota *t = module->tasmota;
+    str_clear(&t->topic);
+    str_printf(&t->topic, "%sSTATUS", module->cmnd);
+    str_clear(&t->payload);
+    str_add_char(&t->payload, '5');
+    (void)connection_publish(t->dialect.broker->connection, str_z(&t->topic), &t->payload, NULL);
+}
+
+void tasmota_module_identify(struct tasmota_module *module, const char *payload, size_t len)
+{
+    struct tasmota *t = module->tasmota;
+    if (tasmota_tells_mac(payload, len, module->mac)) {
+        return;
+    }
+    for (struct tasmota_module *m = tasmota_modules_next(&t->modules, NULL); m;
+         m = tasmota_modules_next(&t->modules, m)) {
+        if (m->displaced && strcmp(m->cmnd, module->cmnd) == 0 && tasmota_tells_mac(payload, len, m->mac)) {
+            displace(module);
+            m->displaced = false;
+            m->contested = true;
+            m->reach = LIGHT_REACH_UNKNOWN;
+            set_ears(m, m->make);
+            tasmota_module_reach(m);
+            tasmota_question_ask(m);
+            return;
+        }
+    }
 }
 
 void tasmota_module_take(struct tasmota *t, const struct tasmota_device *d)
 {
     struct tasmota_module *module = tasmota_modules_find(&t->modules, d->mac);
+    struct tasmota_module *other = tasmota_modules_on(&t->modules, d->cmnd);
     const struct tasmota_make *make = tasmota_make_take(&t->modules, &d->make);
     bool moved = true;
-    displace(t, d);
     if (!module) {
         module = tasmota_modules_add(&t->modules, d);
         module->tasmota = t;
@@ -198,14 +241,21 @@ void tasmota_module_take(struct tasmota *t, const struct tasmota_device *d)
     if (moved) {
         module->reach = LIGHT_REACH_UNKNOWN; /* what its old topic said is not said of it */
         module->heard = module->displaced = false;
+        module->contested = other && other != module;
+    }
+    if (other && other != module) {
+        displace(other);
     }
     if (moved || make != module->make) {
-        set_ears(module, d);
+        set_ears(module, make);
     }
     set_product(module, d);
     set_slots(module, make, d);
     tasmota_module_announce_all(module);
     tasmota_module_reach(module);
+    if (moved && module->contested) {
+        tasmota_module_ask_who(module);
+    }
 }
 
 void tasmota_module_withdraw(struct tasmota *t, struct tasmota_module *module)

@@ -2,7 +2,7 @@
    answer at once. */
 #include "mqtt/tasmota_internal.h"
 
-#define QUESTION_EVERY_MS 50u
+#define QUESTION_EVERY_MS 10u
 #define FIRST_QUESTION_MS 300u /* a module says that it is there before it listens (MqttConnected) */
 #define AGAIN_FIRST_MS 30000u  /* those that have not answered are asked again, then at twice that, */
 #define AGAIN_LAST_MS 3600000u /* and so on up to an hour */

@@ -220,6 +220,12 @@ test("another topic, another template, another module in its place, and taken ba
     await until("a power cut to be over", async () => (await drive(bridge, back.id, { on: true, level: 9 })).basis === "reported", 30);
     await until("all to be there again", async () => (await lights(bridge)).filter((l) => l.reach === "online").length === 3, 30);
     await driveAll(bridge, back);
+
+    // Both announcements of the third topic are retained: the module itself says whose it is.
+    await bridge.stop();
+    const later = await startBridge(t, { place: bridge.place });
+    await until("the new module", async () => (await light(later, other.address))?.reach === "online" && (await light(later, address(3))).reach === "offline");
+    await driveAll(later, other);
 });
 
 test("twenty lamps in one request leave together", async (t) => {

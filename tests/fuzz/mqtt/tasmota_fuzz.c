@@ -92,5 +92,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     (void)tasmota_read_online(bytes, size, &make, &online);
+    (void)tasmota_tells_mac(bytes, size, MAC);
     return 0;
 }

@@ -426,6 +426,25 @@ static void refuses_what_is_no_state(void **unused)
     free(large);
 }
 
+static void tells_macs(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *text;
+        bool tells;
+    } words[] = {
+        {"{\"StatusNET\":{\"Hostname\":\"x\",\"Mac\":\"A4:CF:12:B7:C8:01\"}}", true},
+        {"{\"StatusNET\":{\"Mac\":\"00:00:00:00:00:00\",\"Ethernet\":{\"Mac\":\"A4:CF:12:B7:C8:01\"}}}", true},
+        {"{\"StatusNET\":{\"Mac\":\"A4:CF:12:B7:C8:02\"}}", false},
+        {"{\"StatusNET\":{\"Gateway\":\"A4:CF:12:B7:C8:01\"}}", false},
+        {"{\"a\":{\"b\":{\"c\":{\"Mac\":\"A4:CF:12:B7:C8:01\"}}}}", false}, /* deeper than it is told */
+        {"A4:CF:12:B7:C8:01", false},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        assert_int_equal(tasmota_tells_mac(words[i].text, strlen(words[i].text), MAC), words[i].tells);
+    }
+}
+
 /* ---- commands ---- */
 
 static const struct {
@@ -602,6 +621,7 @@ int main(void)
         cmocka_unit_test(reads_states),
         cmocka_unit_test(reads_renamed_words),
         cmocka_unit_test(refuses_what_is_no_state),
+        cmocka_unit_test(tells_macs),
         cmocka_unit_test(writes_commands),
         cmocka_unit_test(confirms_what_was_sent),
         cmocka_unit_test(computes_speeds),
