@@ -126,14 +126,19 @@ static void a_broken_announcement_spares_the_lamps(void **unused)
 /* A relay more, a light less: who stays on its POWER stays who it is. */
 static void another_template(void **unused)
 {
+    struct answer a;
     (void)unused;
     wire_up();
     say(DISCOVERY(MAC_A), CONFIG(MAC_A, "desk", "1,2", "1", "\"4\":0"));
     turns(5);
     char *id = mem_text(info(SECOND).id);
+    ask(&a, SECOND, level(20), 0);
     say(DISCOVERY(MAC_A), CONFIG(MAC_A, "desk", "0,2,2", "1", "\"4\":0,\"68\":1"));
-    turns(5);
+    say("stat/desk/RESULT", "{\"POWER2\":\"ON\",\"Channel2\":20}");
+    WAIT(a.done);
+    assert_int_equal(a.result, 0);
     assert_null(find(FIRST));
+    assert_int_equal(bench.removed, 1);
     assert_string_equal(info(SECOND).id, id);
     free(id);
     assert_non_null(find("mac/" MAC_A "/3"));
@@ -267,6 +272,9 @@ static void a_module_without_lwt_is_there_when_it_speaks(void **unused)
     say("stat/desk/RESULT", "{\"POWER\":\"OFF\",\"Dimmer\":50}");
     turns(5);
     assert_int_equal(info(FIRST).reach, LIGHT_REACH_ONLINE);
+    say(DISCOVERY(MAC_A), DIMMER); /* again, as after its reconnect: it is still there */
+    turns(5);
+    assert_int_equal(info(FIRST).reach, LIGHT_REACH_ONLINE);
 }
 
 static void the_broker_goes_and_comes(void **unused)
@@ -301,6 +309,7 @@ static void asks_what_is_not_retained(void **unused)
                        "{\"mac\":\"A4CF1200000%u\",\"t\":\"t%u\",\"ft\":\"%%prefix%%/%%topic%%/\",\"rl\":[1]}", i, i);
         say(topic, text);
     }
+    turns(50);
     assert_int_equal(wire.count, 0); /* not at once: they may not listen yet */
     WAIT(wire.count == 1);
     assert_int_equal(strlen(last_payload()), 0);
