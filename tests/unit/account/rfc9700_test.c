@@ -70,6 +70,23 @@ static void section_4_7_forged_forms(void **state)
     assert_int_equal(press(site, id, "allow"), 303);
 }
 
+/* 2.6: the authorization endpoint is for browsers that go there, never for scripts of other sites (CORS). */
+static void section_2_6_no_cors(void **state)
+{
+    static const char *const targets[] = {REQUEST "dash", "/oauth/authorize", "/oauth/login", "/oauth/consent"};
+    static const char origin[] = "Origin: https://app.example.org\r\n";
+    struct site *site = *state;
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        ask(site, "GET", targets[i], origin, NULL);
+        assert_has(site, "</html>");
+        assert_has_not(site, "Access-Control-");
+        assert_int_equal(ask(site, "OPTIONS", targets[i],
+                             "Origin: https://app.example.org\r\nAccess-Control-Request-Method: GET\r\n", NULL),
+                         405);
+        assert_has_not(site, "Access-Control-");
+    }
+}
+
 /* 4.12: a 307 would post the password on; every redirect after a form is 303. */
 static void section_4_12_see_other(void **state)
 {
@@ -104,8 +121,13 @@ static void section_4_16_pages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        C(section_2_1_2_no_implicit_grant), C(section_2_4_no_password_grant), C(section_4_1_3_no_redirect_to_strangers),
-        C(section_4_7_forged_forms),        C(section_4_12_see_other),        C(section_4_16_pages),
+        C(section_2_1_2_no_implicit_grant),
+        C(section_2_4_no_password_grant),
+        C(section_4_1_3_no_redirect_to_strangers),
+        C(section_4_7_forged_forms),
+        C(section_4_12_see_other),
+        C(section_4_16_pages),
+        C(section_2_6_no_cors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
