@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/secrets.h"
 
+#define SECRETS_FOLDER "secrets"
 #define SECRET_FILE "smartthings.secret"
 #define CALLBACK_SECRET_FILE "callback.secret"
 #define SECRET_BYTES 24u
@@ -122,6 +123,19 @@ static int save(struct setup *s)
     return err;
 }
 
+/* What the configuration is to call a secret. Where a folder for them lies beside it, as the package has one, systemd
+   gives the daemon what lies there, and it may read no other. The caller frees. */
+static char *secret_name(const struct setup *s, const char *file)
+{
+    struct stat st;
+    struct str name = STR_INIT;
+    char *folder = file_resolve(s->path, SECRETS_FOLDER);
+    bool there = stat(folder, &st) == 0 && S_ISDIR(st.st_mode);
+    str_printf(&name, "%s%s%s", there ? SECRETS_FOLDER : "", there ? "/" : "", file);
+    free(folder);
+    return str_take(&name);
+}
+
 static int write_secret(const struct setup *s, const char *name, const char *secret)
 {
     char *path = file_resolve(s->path, name);
@@ -162,13 +176,18 @@ static int make_secret(struct setup *s, struct str *secret)
     if (path && file_read_secret(path, secret, NULL) == 0) {
         return 0;
     }
-    char *there = file_resolve(s->path, SECRET_FILE);
+    char *name = secret_name(s, SECRET_FILE);
+    char *there = file_resolve(s->path, name);
     if (path || file_read_secret(there, secret, NULL) != 0) {
         secrets_random_text(secret, SECRET_BYTES);
-        err = write_secret(s, path ? path : SECRET_FILE, str_z(secret));
+        err = write_secret(s, path ? path : name, str_z(secret));
+    }
+    if (err == 0 && !path) {
+        err = set(s, "smartthings", "client_secret_file", name);
     }
     free(there);
-    return err != 0 || path ? err : set(s, "smartthings", "client_secret_file", SECRET_FILE);
+    free(name);
+    return err;
 }
 
 static void print_console(const struct setup *s, const struct str *secret)
@@ -203,7 +222,9 @@ static int take_callback(struct setup *s)
         err = set(s, "smartthings", "callback_client_id", id);
     }
     if (err == 0 && *id && !s->config->smartthings.callback_client_secret_file) {
-        err = set(s, "smartthings", "callback_client_secret_file", CALLBACK_SECRET_FILE);
+        char *name = secret_name(s, CALLBACK_SECRET_FILE);
+        err = set(s, "smartthings", "callback_client_secret_file", name);
+        free(name);
     }
     if (err == 0 && s->changed) {
         err = parse(s); /* swapped pairs are refused here, with nothing written */

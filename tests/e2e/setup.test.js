@@ -94,3 +94,18 @@ test("a section that is not changed by machine is named, and nothing is written"
     assert.match(said.stderr, /set public\.url to .* by hand/s);
     assert.deepEqual(readdirSync(p.folder).sort(), ["lightbridge.yaml", "x"]);
 });
+
+test("as the package has it: secrets lie in the folder that systemd hands to the daemon, and are named so", { timeout: 60_000 }, async (t) => {
+    const p = place(t);
+    mkdirSync(join(p.folder, "secrets"), { mode: 0o700 });
+    const said = await setup(p.file, [URL, "", "viper-id", "viper-secret"]);
+    assert.match(said.stdout, /ok +credential pairs/, said.stdout + said.stderr);
+    const text = p.read("lightbridge.yaml");
+    assert.match(text, /client_secret_file: "?secrets\/smartthings\.secret/);
+    assert.match(text, /callback_client_secret_file: "?secrets\/callback\.secret/);
+    assert.equal(p.read("secrets/callback.secret"), "viper-secret\n");
+    const secret = p.read("secrets/smartthings.secret");
+    await setup(p.file, ["", "", "", ""]);
+    assert.equal(p.read("secrets/smartthings.secret"), secret);
+    assert.deepEqual(readdirSync(p.folder).filter((name) => name.endsWith(".secret")), []);
+});
