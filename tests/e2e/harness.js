@@ -66,14 +66,35 @@ export async function until(what, probe, seconds = 10) {
     }
 }
 
+const leftovers = new WeakMap();
+
+/** What a test leaves behind goes when it is over: first its programs, then the folders with their logs. */
+function leftoversOf(t) {
+    if (!leftovers.has(t)) {
+        const mine = { programs: [], folders: [] };
+        leftovers.set(t, mine);
+        t.after(() => clearUp(mine));
+    }
+    return leftovers.get(t);
+}
+
+async function clearUp({ programs, folders }) {
+    const wrong = [];
+    for (const program of programs) {
+        await program.finish().catch((error) => wrong.push(error));
+    }
+    for (const folder of process.env.LB_KEEP ? [] : folders) {
+        rmSync(folder, { recursive: true, force: true });
+    }
+    if (wrong.length > 0) {
+        throw wrong.length === 1 ? wrong[0] : new Error(wrong.map((error) => error.message).join("\n"));
+    }
+}
+
 /** A temporary folder that goes with the test. Its path is short, for sockets. */
 export function scratch(t) {
     const folder = mkdtempSync(join(tmpdir(), "lb-"));
-    t.after(() => {
-        if (!process.env.LB_KEEP) {
-            rmSync(folder, { recursive: true, force: true });
-        }
-    });
+    leftoversOf(t).folders.push(folder);
     return folder;
 }
 
@@ -90,7 +111,9 @@ export class Program {
             this.child.once("error", (error) => done({ error }));
             this.child.once("exit", (code, signal) => done({ code, signal }));
         }).then((end) => (this.end = end));
-        t?.after(() => this.finish(t));
+        if (t) {
+            leftoversOf(t).programs.push(this);
+        }
     }
 
     log() {
