@@ -23,6 +23,7 @@
 #define STEADY_MS 10000u       /* a connection that lived so long starts the backoff anew */
 #define BACKOFF_FIRST_MS 500u  /* then doubled each time */
 #define BACKOFF_LAST_MS 30000u /* plus up to half of it */
+#define TLS_TURN_MS 10u        /* how often is looked whether the first attempt by TLS is through */
 #define READS_PER_TURN 256     /* packets, then others get their turn */
 #define RECEIVE_BYTES                                                                                                  \
     131072 /* what the kernel keeps for us, twice that: the library reads on while there is anything */
@@ -33,6 +34,7 @@ struct attempt {
     char *host, *username, *password, *ca_file, *client_id;
     uint16_t port;
     bool tls;
+    bool first; /* by TLS: while it is under way no other is */
     struct mosquitto *client;
     int result;     /* MOSQ_ERR_* */
     int error;      /* errno */
@@ -67,8 +69,32 @@ struct connection {
     bool established;            /* the TCP connection; until then we wait for it to become writable */
 };
 
+/* The library makes TLS ready at the first attempt that wants it, on whatever thread that runs, and forgets it when its
+   last user has gone. Two attempts doing so at once make it twice: one's is lost, and the other's sessions may have
+   lost what they belong to. So the first goes alone. Of the loop thread, as all that is here. */
+static struct {
+    unsigned users;
+    enum { TLS_NEW, TLS_UNDER_WAY, TLS_READY } tls;
+} library;
+
 static void schedule(struct connection *c);
 static void close_client(struct connection *c);
+
+/* ---- the library ---- */
+
+static void library_enter(void)
+{
+    (void)mosquitto_lib_init(); /* counts, too, but tells nobody */
+    library.users++;
+}
+
+static void library_leave(void)
+{
+    mosquitto_lib_cleanup();
+    if (--library.users == 0) {
+        library.tls = TLS_NEW;
+    }
+}
 
 /* ---- attempts ---- */
 
@@ -188,6 +214,23 @@ static void on_publish(struct mosquitto *client, void *user, int mid)
 
 /* ---- driving it ---- */
 
+/* In a TLS handshake that fails the library closes its socket without a word: libuv would go on with a descriptor that
+   is no more, and abort. And a reset it takes for a handshake that goes on. */
+static void notice_loss(struct connection *c)
+{
+    char byte;
+    int fd = mosquitto_socket(c->attempt->client);
+    if (!c->watch || c->state != CONNECTING || !c->established) {
+        return;
+    }
+    ssize_t n = fd >= 0 ? recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) : 0;
+    if (n == 0 || (n < 0 && errno != EAGAIN)) {
+        watch_free(c->watch);
+        c->watch = NULL;
+        break_later(c, MOSQ_ERR_CONN_LOST, 0);
+    }
+}
+
 /* After every entry into the library: what it still has to write goes now, or when the broker reads again. During a TLS
    handshake the library always wants to write, and the descriptor always can: that waits for what comes in. */
 static void settle(struct connection *c)
@@ -198,6 +241,7 @@ static void settle(struct connection *c)
         (void)mosquitto_loop_write(m, 1);
         c->inside = false;
     }
+    notice_loss(c);
     if (!c->watch) { /* it was lost, perhaps by that */
         return;
     }
@@ -336,9 +380,12 @@ static void started(void *user, bool cancelled)
     struct attempt *a = user;
     struct connection *c = a->connection;
     a->job = NULL;
+    if (a->first) { /* it had to come as far as a socket */
+        library.tls = !cancelled && a->result == MOSQ_ERR_SUCCESS ? TLS_READY : TLS_NEW;
+    }
     if (!c) { /* the connection was freed meanwhile */
         attempt_free(a);
-        mosquitto_lib_cleanup();
+        library_leave();
         return;
     }
     c->state = CONNECTING;
@@ -365,7 +412,15 @@ static void started(void *user, bool cancelled)
 static void connect_now(void *user)
 {
     struct connection *c = user;
+    if (c->tls && library.tls == TLS_UNDER_WAY) {
+        timer_start(c->retry, TLS_TURN_MS);
+        return;
+    }
     struct attempt *a = c->attempt = mem_alloc(sizeof *a);
+    if (c->tls && library.tls == TLS_NEW) {
+        library.tls = TLS_UNDER_WAY;
+        a->first = true;
+    }
     a->connection = c;
     a->host = mem_text(c->host);
     a->username = mem_text(c->username);
@@ -395,7 +450,7 @@ int connection_new(struct loop *loop, const struct connection_config *config, co
         log_error(config->log, "ca_file %s cannot be read: %s", config->ca_file, strerror(errno));
         return ERR_NOT_FOUND;
     }
-    (void)mosquitto_lib_init(); /* counts */
+    library_enter();
     struct connection *c = mem_alloc(sizeof *c);
     *c = (struct connection){.loop = loop,
                              .events = *events,
@@ -436,7 +491,7 @@ void connection_free(struct connection *c)
         if (c->attempt) {
             close_client(c);
         }
-        mosquitto_lib_cleanup();
+        library_leave();
     }
     timer_free(c->check);
     if (c->password) {
