@@ -29,6 +29,7 @@
 #include "virtual/virtual.h"
 
 #define DEMO_LIGHTS 3u
+#define MAX_DESCRIPTORS 8192u /* asked of the system */
 
 struct broker {
     struct mqtt_config config;
@@ -448,12 +449,12 @@ static void close_all(struct daemon *d)
     loop_free(d->loop);
 }
 
-/* A thousand callers at once are a thousand descriptors. */
+/* Thousands of callers at once are thousands of descriptors; the HTTP listeners make room by what they find. */
 static void raise_limits(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < MAX_DESCRIPTORS) {
+        limit.rlim_cur = limit.rlim_max < MAX_DESCRIPTORS ? limit.rlim_max : MAX_DESCRIPTORS;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
     (void)mallopt(M_ARENA_MAX, 2);  /* few threads, one of them busy: an arena each would be memory for nothing */

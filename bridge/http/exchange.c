@@ -47,6 +47,14 @@ static void stop_waiting(struct http_exchange *x)
     x->waiting = false;
 }
 
+static void drop_body(struct http_exchange *x)
+{
+    if (x->body.data) {
+        secrets_wipe(x->body.data, x->body.len); /* it may have held a password */
+    }
+    str_done(&x->body);
+}
+
 static void exchange_free(struct http_exchange *x)
 {
     drop_headers(x);
@@ -57,13 +65,10 @@ static void exchange_free(struct http_exchange *x)
         url_form_done(x->form);
         free(x->form);
     }
-    if (x->body.data) {
-        secrets_wipe(x->body.data, x->body.len); /* it may have held a password */
-    }
     if (x->credentials.data) {
         secrets_wipe(x->credentials.data, x->credentials.len);
     }
-    str_done(&x->body);
+    drop_body(x);
     str_done(&x->source);
     str_done(&x->credentials);
     free(x->target);
@@ -487,7 +492,17 @@ static enum MHD_Result send_answer(struct http_exchange *x)
     enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->status, x->response);
     MHD_destroy_response(x->response);
     x->response = NULL;
+    x->answered = true;
+    drop_body(x); /* whoever is slow to read the answer keeps no more than that */
     return result;
+}
+
+/* A body of which nothing has been read yet. */
+static bool has_body(const struct http_exchange *x)
+{
+    const char *length = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Content-Length");
+    return (length && strcmp(length, "0") != 0) ||
+           MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Transfer-Encoding");
 }
 
 enum MHD_Result exchange_feed(struct http_exchange *x, struct listener *listener, struct MHD_Connection *connection,
@@ -501,17 +516,23 @@ enum MHD_Result exchange_feed(struct http_exchange *x, struct listener *listener
         x->connection = connection;
         size_t method_len = strlen(method);
         memcpy(x->method, method, method_len < sizeof x->method ? method_len + 1 : 0);
-        return begin(x) ? MHD_YES : send_answer(x);
+        if (begin(x)) {
+            return MHD_YES;
+        }
+        x->unread_body = has_body(x);
+        return send_answer(x);
     }
     assert(x->connection); /* it calls us */
     if (*len > 0) {
-        if (x->body.len + *len > x->route->max_body) {
-            x->too_large = true; /* no answer can be sent before the upload has ended: it is swallowed */
+        if (x->too_large || x->body.len + *len > x->route->max_body) {
+            x->too_large = true; /* no answer can be sent before the upload has ended: it is swallowed, so far */
+            x->swallowed += *len;
+            drop_body(x);
         } else {
             str_add(&x->body, data, *len);
         }
         *len = 0;
-        return MHD_YES;
+        return x->swallowed <= LINGER_BYTES ? MHD_YES : MHD_NO;
     }
     if (x->too_large) {
         refuse(x, 413, "too_large", "the body is longer than is accepted here", true);

@@ -1,8 +1,8 @@
-/* Listeners: libmicrohttpd's daemons on the loop, slow callers, changed certificates. */
+/* Listeners: libmicrohttpd's daemons on the loop, how many callers each has room for, changed certificates. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,16 +65,10 @@ static void server_free(struct server *s)
     free(s);
 }
 
-static struct peer *peer_of(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
-}
-
 /* After a resume the epoll descriptor does not become readable: the daemon must be run before the loop sleeps. */
 void server_resume(struct http *http, struct MHD_Connection *connection)
 {
-    peer_of(connection)->server->dirty = true;
+    caller_of(connection)->server->dirty = true;
     http->dirty = true;
     MHD_resume_connection(connection);
 }
@@ -93,134 +87,7 @@ void server_run_dirty(void *user)
     }
 }
 
-/* ---- slow callers ---- */
-
-/* libmicrohttpd notices, and closes. */
-static void shut(struct peer *p)
-{
-    p->shut = true;
-    (void)shutdown(p->fd, SHUT_RDWR);
-}
-
-/* libmicrohttpd's own timeout counts activity: a caller that sends a byte now and then would live for ever. */
-static void tick(void *user)
-{
-    struct http *http = user;
-    uint64_t now = loop_now(http->loop);
-    for (struct peer *p = http->peers; p; p = p->next) {
-        uint64_t limit = p->served && !p->in_request ? IDLE_MS : REQUEST_MS;
-        if (!p->busy && now - p->since > limit) {
-            shut(p);
-        }
-    }
-}
-
-static bool goes_before(const struct peer *a, const struct peer *b)
-{
-    return a->served != b->served ? !a->served : a->since < b->since;
-}
-
-/* Near the limit one makes room: the oldest of those that have not asked anything yet, or else the one that has been
-   idle longest. So those who open connections and never ask push out themselves, not those who come again. */
-static void evict(struct listener *l)
-{
-    struct peer *first = NULL;
-    if (l->connections < MAX_CONNECTIONS * 9 / 10) {
-        return;
-    }
-    for (struct peer *p = l->http->peers; p; p = p->next) {
-        if (p->server->listener == l && !p->busy && !p->shut && (!first || goes_before(p, first))) {
-            first = p;
-        }
-    }
-    if (first) {
-        shut(first);
-    }
-}
-
-static void connection_changed(void *cls, struct MHD_Connection *connection, void **context,
-                               enum MHD_ConnectionNotificationCode code)
-{
-    struct server *s = cls;
-    struct http *http = s->listener->http;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        struct peer *p = mem_alloc(sizeof *p);
-        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        evict(s->listener);
-        *p = (struct peer){.next = http->peers, .server = s, .fd = info->connect_fd, .since = loop_now(http->loop)};
-        if (p->next) {
-            p->next->previous = p;
-        }
-        http->peers = p;
-        http->stats.open_connections++;
-        s->listener->connections++;
-        if (!http->tick) {
-            http->tick = tick_new(http->loop, tick, http);
-        }
-        if (s->listener->certificate_file && loop_now(http->loop) - s->listener->looked_at >= RELOAD_MS) {
-            defer_call(http->reload);
-        }
-        *context = p;
-        return;
-    }
-    struct peer *p = *context;
-    *(p->previous ? &p->previous->next : &http->peers) = p->next;
-    if (p->next) {
-        p->next->previous = p->previous;
-    }
-    free(p);
-    http->stats.open_connections--;
-    s->listener->connections--;
-    if (!http->peers) {
-        tick_free(http->tick);
-        http->tick = NULL;
-        defer_call(http->reload); /* servers that only drain can be stopped now */
-    }
-}
-
-/* ---- libmicrohttpd's callbacks ---- */
-
-static void *first_line(void *cls, const char *target, struct MHD_Connection *connection)
-{
-    struct server *s = cls;
-    struct peer *p = peer_of(connection);
-    if (p) {
-        p->in_request = true;
-        p->since = loop_now(s->listener->http->loop);
-    }
-    return exchange_new(s->listener->http, target);
-}
-
-static enum MHD_Result feed(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-                            const char *version, const char *data, size_t *len, void **context)
-{
-    struct server *s = cls;
-    struct peer *p = peer_of(connection);
-    (void)url;
-    (void)version;
-    enum MHD_Result result = exchange_feed(*context, s->listener, connection, method, data, len);
-    if (p) {
-        p->busy = ((struct http_exchange *)*context)->waiting;
-    }
-    return result;
-}
-
-static void completed(void *cls, struct MHD_Connection *connection, void **context,
-                      enum MHD_RequestTerminationCode code)
-{
-    struct server *s = cls;
-    struct peer *p = peer_of(connection);
-    (void)code;
-    if (p) {
-        p->in_request = p->busy = false;
-        p->served = true;
-        p->since = loop_now(s->listener->http->loop);
-    }
-    if (*context) {
-        exchange_gone(*context);
-        *context = NULL;
-    }
-}
+/* ---- starting one ---- */
 
 static void mhd_log(void *cls, const char *format, va_list args)
 {
@@ -233,8 +100,6 @@ static void mhd_log(void *cls, const char *format, va_list args)
     log_debug("http", "%s", str_z(&s));
     str_done(&s);
 }
-
-/* ---- starting one ---- */
 
 static int read_tls(struct server *s, struct str *why)
 {
@@ -274,11 +139,11 @@ static int server_start(struct listener *l, struct str *why)
     /* a descriptor of its own: libmicrohttpd closes it also where it fails to start */
     int fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
     s->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, feed, s, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, 60u,
+        flags, 0, NULL, NULL, caller_feeds, s, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT, l->crowd.room + BEING_CLOSED, MHD_OPTION_CONNECTION_TIMEOUT, 60u,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 0,
-        MHD_OPTION_NOTIFY_COMPLETED, completed, s, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s,
-        MHD_OPTION_URI_LOG_CALLBACK, first_line, s, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, caller_completed, s, MHD_OPTION_NOTIFY_CONNECTION, caller_changed, s,
+        MHD_OPTION_URI_LOG_CALLBACK, caller_begins, s, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     if (!s->daemon) {
         str_add_z(why, l->certificate_file ? "the listener cannot be started; do certificate and key belong together?"
                                            : "the listener cannot be started");
@@ -331,7 +196,8 @@ static void reload_one(struct listener *l)
     str_done(&why);
 }
 
-static void reload(void *user)
+/* What is left for after a crowd: changed certificates, servers that have nothing more to do, memory. */
+static void settle(void *user)
 {
     struct http *http = user;
     for (struct listener *l = http->listeners; l; l = l->next) {
@@ -350,6 +216,7 @@ static void reload(void *user)
             at = &s->next;
         }
     }
+    callers_trim(http);
 }
 
 /* ---- listening ---- */
@@ -391,6 +258,20 @@ static void listener_free(struct listener *l)
     free(l);
 }
 
+/* How many a listener has room for, by the descriptors that the process may have: an eighth for each of the two for
+   this house, a quarter for the daemon's own files and for those being closed, the rest for the public one. */
+static unsigned room_of(unsigned kind, bool tls)
+{
+    struct rlimit limit;
+    rlim_t have = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+    rlim_t house = have / 8 < MAX_HOUSE ? have / 8 : MAX_HOUSE;
+    rlim_t own = have / 4 < OWN_DESCRIPTORS ? have / 4 : OWN_DESCRIPTORS;
+    rlim_t rest = have - 2 * house - own;
+    rlim_t most = tls ? MAX_PUBLIC_TLS : MAX_PUBLIC;
+    rest = rest < most ? rest : most;
+    return (unsigned)(kind == HTTP_PUBLIC ? rest : house);
+}
+
 int http_listen(struct http *http, const struct http_listen *listen, struct str *why)
 {
     struct listener *l = mem_alloc(sizeof *l);
@@ -402,6 +283,7 @@ int http_listen(struct http *http, const struct http_listen *listen, struct str 
                            .certificate_file = listen->tls ? mem_text(listen->tls->certificate_file) : NULL,
                            .key_file = listen->tls ? mem_text(listen->tls->key_file) : NULL,
                            .looked_at = loop_now(http->loop)};
+    crowd_init(&l->crowd, room_of(l->kind, l->certificate_file));
     int err =
         l->kind == HTTP_CONTROL ? socket_bind_unix(l, listen->address, why) : socket_bind_tcp(l, listen->address, why);
     if (err == 0) {
@@ -435,7 +317,8 @@ int http_new(struct loop *loop, const struct http_config *config, struct http **
     http->config = *config;
     http->hook = hook_new(loop, server_run_dirty, http);
     http->deadline = timer_new(loop, exchange_deadline, http);
-    http->reload = defer_new(loop, reload, http);
+    http->settle = defer_new(loop, settle, http);
+    linger_start(http);
     *ret_http = http;
     return 0;
 }
@@ -447,6 +330,7 @@ void http_free(struct http *http)
     }
     exchange_expire_all(http);
     server_run_dirty(http);
+    linger_end(http);
     while (http->servers) {
         struct server *s = http->servers;
         http->servers = s->next;
@@ -460,7 +344,7 @@ void http_free(struct http *http)
     tick_free(http->tick);
     hook_free(http->hook);
     timer_free(http->deadline);
-    defer_free(http->reload);
+    defer_free(http->settle);
     free(http);
 }
 

@@ -89,18 +89,13 @@ bool http_is_tls(const struct http_exchange *x)
     return x->is_tls;
 }
 
-const char *http_source(const struct http_exchange *x)
+void connection_source(struct str *s, struct MHD_Connection *connection, const struct listener *listener,
+                       const char *x_forwarded_for, const char *forwarded)
 {
-    struct http_exchange *mutable = (struct http_exchange *)(void *)(uintptr_t)(const void *)x;
     char text[INET6_ADDRSTRLEN];
     const char *peer = NULL;
-    if (x->source.len > 0) {
-        return str_z(&x->source);
-    }
-    if (!x->connection || x->kind == HTTP_CONTROL) {
-        return NULL;
-    }
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const union MHD_ConnectionInfo *info =
+        listener->kind == HTTP_CONTROL ? NULL : MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (info && info->client_addr->sa_family == AF_INET) {
         peer = inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr, text,
                          sizeof text);
@@ -108,7 +103,15 @@ const char *http_source(const struct http_exchange *x)
         peer = inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)info->client_addr)->sin6_addr, text,
                          sizeof text);
     }
-    gate_source(&mutable->source, peer, http_header(x, "X-Forwarded-For"), http_header(x, "Forwarded"),
-                (const char *const *)x->listener->trusted);
+    gate_source(s, peer, x_forwarded_for, forwarded, (const char *const *)listener->trusted);
+}
+
+const char *http_source(const struct http_exchange *x)
+{
+    struct http_exchange *mutable = (struct http_exchange *)(void *)(uintptr_t)(const void *)x;
+    if (x->source.len == 0 && x->connection) {
+        connection_source(&mutable->source, x->connection, x->listener, http_header(x, "X-Forwarded-For"),
+                          http_header(x, "Forwarded"));
+    }
     return x->source.len > 0 ? str_z(&x->source) : NULL;
 }

@@ -13,6 +13,9 @@
 #include "base/mem.h"
 #include "http/http_internal.h"
 
+#define BACKLOG                                                                                                        \
+    4096 /* who comes with thousands of others waits for his turn, not for a second try; the system may say less */
+
 int socket_bind_unix(struct listener *l, const char *path, struct str *why)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -84,7 +87,7 @@ int socket_bind_tcp(struct listener *l, const char *address, struct str *why)
     }
     l->fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool ok = l->fd >= 0 && setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-              bind(l->fd, found->ai_addr, found->ai_addrlen) == 0 && listen(l->fd, 511) == 0 &&
+              bind(l->fd, found->ai_addr, found->ai_addrlen) == 0 && listen(l->fd, BACKLOG) == 0 &&
               getsockname(l->fd, &bound.any, &bound_len) == 0;
     freeaddrinfo(found);
     if (!ok) {

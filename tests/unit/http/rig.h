@@ -127,6 +127,15 @@ __attribute__((unused)) static int dial(uint16_t port)
     return fd;
 }
 
+__attribute__((unused)) static int dial_path(const char *path)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
 /* Turns the loop until the far side closes or nothing has come for a while. */
 __attribute__((unused)) static void collect(struct rig *rig, int fd, struct str *got)
 {

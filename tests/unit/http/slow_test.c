@@ -28,11 +28,24 @@ static void send_text(struct rig *rig, int fd, const char *text)
     }
 }
 
+static struct crowd *crowd_of(struct rig *rig, unsigned listener)
+{
+    struct listener *l = rig->http->listeners;
+    while (l->kind != listener) {
+        l = l->next;
+    }
+    return &l->crowd;
+}
+
 /* All connections that are there now have been so for `ms` longer. */
 static void age(struct rig *rig, uint64_t ms)
 {
-    for (struct peer *p = rig->http->peers; p; p = p->next) {
-        p->since -= ms;
+    struct crowd *crowd = crowd_of(rig, HTTP_PUBLIC);
+    for (int state = 0; state < PEER_CLOSING; state++) {
+        struct crowd_link *queue = &crowd->queues[state];
+        for (struct crowd_link *l = queue->next; l != queue; l = l->next) {
+            ((struct peer *)(void *)((char *)l - offsetof(struct peer, in_queue)))->since -= ms;
+        }
     }
 }
 
@@ -71,7 +84,7 @@ static void test_half_open(void **state)
     }
     healthy_is_served(rig);
     assert_open(rig, 6);
-    age(rig, REQUEST_MS + 1);
+    age(rig, CROWD_REQUEST_MS + 1);
     for (size_t i = 0; i < 6; i++) {
         assert_true(closed(rig, fds[i]));
         close(fds[i]);
@@ -87,7 +100,7 @@ static void test_a_byte_now_and_then(void **state)
     int fd = dial(http_port(rig->http, HTTP_PUBLIC));
     send_text(rig, fd, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n");
     for (int i = 0; i < 5; i++) {
-        age(rig, REQUEST_MS / 5);
+        age(rig, CROWD_REQUEST_MS / 5);
         send_text(rig, fd, "x");
     }
     age(rig, 1);
@@ -105,12 +118,12 @@ static void test_idle(void **state)
     send_text(rig, fd, ECHO);
     collect(rig, fd, &got);
     HAS(str_z(&got), "200 OK");
-    age(rig, IDLE_MS - 5000);
+    age(rig, CROWD_IDLE_MS - 5000);
     str_clear(&got);
     send_text(rig, fd, ECHO);
     collect(rig, fd, &got);
     HAS(str_z(&got), "200 OK"); /* and its time begins anew */
-    age(rig, IDLE_MS + 1);
+    age(rig, CROWD_IDLE_MS + 1);
     assert_true(closed(rig, fd));
     close(fd);
     str_done(&got);
@@ -124,7 +137,7 @@ static void test_waiting_for_an_answer_is_not_slow(void **state)
     int fd = dial(http_port(rig->http, HTTP_PUBLIC));
     send_text(rig, fd, "GET /keep HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_non_null(rig->kept);
-    age(rig, 10 * REQUEST_MS);
+    age(rig, 10 * CROWD_REQUEST_MS);
     for (int i = 0; i < 120; i++) { /* at least one tick */
         loop_turn(rig->loop, false);
         poll(NULL, 0, 10);
@@ -138,48 +151,104 @@ static void test_waiting_for_an_answer_is_not_slow(void **state)
     str_done(&got);
 }
 
-/* A thousand callers that never ask, more than there is room for: somebody who asks is served all the time, and one
-   who asked before keeps his connection. */
-static void test_flood(void **state)
+/* `regular` asked before; it asks again. */
+static void asks_again(struct rig *rig, int regular)
 {
-    struct rig *rig = *state;
-    enum { FLOOD = 1000 };
-    static int fds[FLOOD];
-    struct rlimit limit;
     struct str got = STR_INIT;
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    limit.rlim_cur = limit.rlim_max;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    assert_true(limit.rlim_cur > 2 * FLOOD);
-    int regular = dial(http_port(rig->http, HTTP_PUBLIC));
     send_text(rig, regular, ECHO);
     collect(rig, regular, &got);
     HAS(str_z(&got), "200 OK");
-    for (int i = 0; i < FLOOD; i++) {
+    str_done(&got);
+}
+
+/* Opens connections, every second one with the beginning of a request; after each hundred somebody asks. */
+static void flood(struct rig *rig, int *fds, int count)
+{
+    for (int i = 0; i < count; i++) {
         fds[i] = dial(http_port(rig->http, HTTP_PUBLIC));
         if (i % 2) {
             assert_int_equal(write(fds[i], "GET /echo HT", 12), 12);
         }
         if (i % 100 == 99) {
             healthy_is_served(rig);
-            assert_true(http_stats(rig->http).open_connections <= MAX_CONNECTIONS);
         }
     }
+}
+
+/* Five thousand that never ask hang there, all of them; somebody who asks is served all the time, here, on the local
+   listener and on the control socket; and their deadline ends them. */
+static void test_five_thousand(void **state)
+{
+    struct rig *rig = *state;
+    enum { CROWD = 5000 };
+    static int fds[CROWD];
+    struct str got = STR_INIT;
+    int regular = dial(http_port(rig->http, HTTP_PUBLIC));
+    asks_again(rig, regular);
+    flood(rig, fds, CROWD);
+    assert_open(rig, CROWD + 1);
+    asks_again(rig, regular);
+    HAS(LOCAL("GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"), " 404 ");
+    int control = dial_path(rig->socket);
+    send_text(rig, control, ECHO);
     str_clear(&got);
-    send_text(rig, regular, ECHO);
-    collect(rig, regular, &got);
+    collect(rig, control, &got);
     HAS(str_z(&got), "200 OK");
-    int local = dial(http_port(rig->http, HTTP_LOCAL)); /* another listener has its own room */
-    str_clear(&got);
-    send_text(rig, local, "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    collect(rig, local, &got);
-    HAS(str_z(&got), " 404 ");
-    close(local);
+    close(control);
+    age(rig, CROWD_REQUEST_MS + 1);
+    for (int i = 0; i < CROWD; i++) {
+        assert_true(closed(rig, fds[i]));
+        close(fds[i]);
+    }
+    asks_again(rig, regular); /* he was idle, and younger than that may be */
+    close(regular);
+    assert_open(rig, 0);
+    str_done(&got);
+}
+
+/* More than there is room for: those make room who came first and have not asked. Somebody who asks is served all the
+   time, and one who asked before keeps his connection. */
+static void test_flood(void **state)
+{
+    struct rig *rig = *state;
+    enum { ROOM = 200, FLOOD = 1000 };
+    static int fds[FLOOD];
+    crowd_of(rig, HTTP_PUBLIC)->room = ROOM;
+    int regular = dial(http_port(rig->http, HTTP_PUBLIC));
+    asks_again(rig, regular);
+    flood(rig, fds, FLOOD);
+    assert_open(rig, ROOM);
+    assert_true(closed(rig, fds[0]));
+    asks_again(rig, regular);
+    close(regular);
     for (int i = 0; i < FLOOD; i++) {
         close(fds[i]);
     }
-    close(regular);
     healthy_is_served(rig);
+    assert_open(rig, 0);
+}
+
+/* Many who ask once and stay: beyond a quarter of the room they go before somebody who wants to ask. */
+static void test_idle_flood(void **state)
+{
+    struct rig *rig = *state;
+    enum { ROOM = 40, FLOOD = 100 };
+    int fds[FLOOD];
+    crowd_of(rig, HTTP_PUBLIC)->room = ROOM;
+    int asking = dial(http_port(rig->http, HTTP_PUBLIC));
+    send_text(rig, asking, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na");
+    for (int i = 0; i < FLOOD; i++) {
+        fds[i] = dial(http_port(rig->http, HTTP_PUBLIC));
+        send_text(rig, fds[i], ECHO);
+    }
+    struct str got = STR_INIT;
+    send_text(rig, asking, "bc");
+    collect(rig, asking, &got);
+    HAS(str_z(&got), "|abc");
+    close(asking);
+    for (int i = 0; i < FLOOD; i++) {
+        close(fds[i]);
+    }
     str_done(&got);
 }
 
@@ -285,12 +354,19 @@ static void test_endless_upload(void **state)
 
 int main(void)
 {
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(limit.rlim_cur >= 12000); /* five thousand connections have both their ends here */
     const struct CMUnitTest tests[] = {
         WITH_RIG(test_half_open),
         WITH_RIG(test_a_byte_now_and_then),
         WITH_RIG(test_idle),
         WITH_RIG(test_waiting_for_an_answer_is_not_slow),
+        WITH_RIG(test_five_thousand),
         WITH_RIG(test_flood),
+        WITH_RIG(test_idle_flood),
         WITH_RIG(test_deadline_of_an_exchange),
         WITH_RIG(test_caller_gone_then_answer),
         WITH_RIG(test_stopped_with_all_kinds),
