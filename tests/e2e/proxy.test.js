@@ -156,11 +156,9 @@ async function largeBodies(cloud) {
     const answer = await cloud.ask("discoveryRequest", pad(2_090_000));
     assert.equal(answer.devices.length, 2);
     const body = JSON.stringify({ ...cloud.envelope("discoveryRequest"), ...pad(2_200_000) });
-    const refused = await fetch(`${cloud.bridge.publicUrl}/smartthings/schema`, { method: "POST", headers: { "content-type": "application/json" }, body }).then(
-        ({ status }) => status,
-        (error) => error.code, // refused and closed while it was still being sent
-    );
-    assert.ok([413, "EPIPE", "ECONNRESET"].includes(refused), `${refused}`);
+    // refused while it is still being sent: whoever sends it on must see that, not a connection that broke
+    const refused = await fetch(`${cloud.bridge.publicUrl}/smartthings/schema`, { method: "POST", headers: { "content-type": "application/json" }, body });
+    assert.equal(refused.status, 413);
     assert.equal((await cloud.discover()).devices.length, 2); // and goes on
 }
 
