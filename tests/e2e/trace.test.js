@@ -131,6 +131,11 @@ test("attempts that never became a link", { timeout: 600_000 }, async (t) => {
         });
     }
 
+    await t.test("2: a parameter twice", async () => {
+        const trace = await explains(bridge, { step: "authorize", cause: "malformed_request" }, () => new Browser().go(`${cloud.authorizeUrl("s")}&state=t`));
+        assert.equal(trace.finding.got, "a field is given twice");
+    });
+
     await t.test("2: the same refusal again is counted, not another attempt", async () => {
         await authorize({ client_id: "somebody" });
         await authorize({ client_id: "somebody" });

@@ -127,6 +127,7 @@ static void test_no_account_yet(void **state)
     ask(site, "GET", AUTHORIZE, NULL, NULL);
     assert_page(site, 503);
     assert_has(site, "lightbridge account add NAME");
+    assert_int_equal(blamed(site), CAUSE_NO_ACCOUNT);
 }
 
 int main(void)

@@ -184,6 +184,16 @@ __attribute__((unused)) static void assert_page(const struct site *site, int sta
     assert_has_not(site, "<script");
 }
 
+/* What the only trace is told to have failed for. */
+__attribute__((unused)) static enum trace_cause blamed(const struct site *site)
+{
+    struct trace_finding finding;
+    const struct trace *trace = oauth_trace_next(site->rig->oauth, NULL);
+    assert_non_null(trace);
+    assert_true(trace_finding(trace, &finding));
+    return finding.cause;
+}
+
 /* ---- what a person does ---- */
 
 #define AUTHORIZE "/oauth/authorize?response_type=code&client_id=smartthings&scope=devices&redirect_uri=" CALLBACK

@@ -181,6 +181,7 @@ static void test_account_removed_while_linking(void **state)
     press(site, form_id(site), "allow");
     assert_page(site, 400);
     assert_has(site, "removed while you were linking");
+    assert_int_equal(blamed(site), CAUSE_ACCOUNT_REMOVED);
 }
 
 /* ---- the store is unwell ---- */
@@ -222,6 +223,7 @@ static void test_key_lost(void **state)
     assert_page(site, 503);
     assert_string_equal(header(site, "Retry-After"), "60");
     assert_has(site, "existing links stay");
+    assert_int_equal(blamed(site), CAUSE_STORE_UNWELL);
 }
 
 /* The bridge stops while a password is being hashed and a code written: the browser is told, nothing is touched later.

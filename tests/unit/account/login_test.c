@@ -139,6 +139,7 @@ static void test_busy(void **state)
     assert_page(site, 503);
     assert_string_equal(header(site, "Retry-After"), "5");
     assert_has(site, "Too many are logging in right now");
+    assert_int_equal(blamed(site), CAUSE_LOGIN_BUSY);
     for (int i = 0; i <= OAUTH_LOGIN_QUEUE; i++) {
         while (a[i].count == 0) {
             loop_turn(site->rig->loop, true);

@@ -77,6 +77,17 @@ static void test_refused_codes(void **state)
     assert_string_equal(trace_latest(oauth_trace_of(code.link), TRACE_TOKEN)->got, "a code of 600 s ago");
 }
 
+static void test_a_refresh_by_another_client(void **state)
+{
+    struct rig *rig = *state;
+    uint32_t number;
+    struct answer code = link_traced(rig, &number);
+    struct answer tokens = redeem(rig, code.code);
+    assert_int_equal(tokens.result, 0);
+    assert_int_equal(refresh_for(rig, "other", tokens.refresh).result, ERR_DENIED);
+    assert_int_equal(blamed(oauth_trace_of(code.link)), CAUSE_REFRESH_TOKEN_OF_OTHER_CLIENT);
+}
+
 static void test_a_replay_stays_the_reason(void **state)
 {
     struct rig *rig = *state;
@@ -301,6 +312,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_an_attempt_becomes_its_links),
         T(test_refused_codes),
+        T(test_a_refresh_by_another_client),
         T(test_a_replay_stays_the_reason),
         T(test_tokens_of_nobody_are_told_by_their_hash),
         T(test_an_absence_is_found_by_time_and_kept),
