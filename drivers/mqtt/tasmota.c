@@ -1,6 +1,7 @@
 /* What comes in goes to its module; who is reachable; commands. */
 #include "mqtt/tasmota.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,22 +24,41 @@ static void up(struct dialect *self)
     str_printf(&filter, "%s/+/config", self->topic);
     connection_subscribe(self->broker->connection, &filter.data, 1, 0);
     str_done(&filter);
-    for (struct tasmota_module *m = tasmota_modules_next(&t->modules, NULL); m;
-         m = tasmota_modules_next(&t->modules, m)) {
+    for (struct tasmota_module *m = tasmota_modules_next(t, NULL); m; m = tasmota_modules_next(t, m)) {
         tasmota_module_reach(m);
+        tasmota_ask(m);
     }
-    tasmota_question_ask_all(t);
 }
 
 static void down(struct dialect *self, const char *why)
 {
     struct tasmota *t = (struct tasmota *)self;
     (void)why;
-    tasmota_question_forget_all(t);
-    for (struct tasmota_module *m = tasmota_modules_next(&t->modules, NULL); m;
-         m = tasmota_modules_next(&t->modules, m)) {
-        m->heard = false;
+    asking_end_all(t->asking);
+    for (struct tasmota_module *m = tasmota_modules_next(t, NULL); m; m = tasmota_modules_next(t, m)) {
         m->reach = LIGHT_REACH_UNKNOWN; /* its LWT comes again, or it speaks */
+    }
+}
+
+/* ---- asking ---- */
+
+static void ask_state(void *user, struct ask *ask)
+{
+    struct tasmota *t = user;
+    struct tasmota_module *module =
+        (struct tasmota_module *)(void *)((char *)ask - offsetof(struct tasmota_module, ask));
+    str_clear(&t->topic);
+    str_printf(&t->topic, "%sSTATE", module->cmnd);
+    str_clear(&t->payload);
+    (void)connection_publish(t->dialect.broker->connection, str_z(&t->topic), &t->payload, NULL);
+}
+
+/* One that listens a moment later, because it has only just come, is asked again. */
+void tasmota_ask(struct tasmota_module *module)
+{
+    const struct tasmota *t = module->tasmota;
+    if (t->dialect.broker->up && module->reach != LIGHT_REACH_OFFLINE && !module->displaced) {
+        asking_begin(t->asking, &module->ask);
     }
 }
 
@@ -52,13 +72,13 @@ static bool message(struct dialect *self, const char *topic, const char *payload
     if (!tasmota_read_topic(self->topic, topic, mac)) {
         return false;
     }
-    struct tasmota_module *module = tasmota_modules_find(&t->modules, mac);
+    struct tasmota_module *module = tasmota_modules_find(t, mac);
     if (len > 0 && tasmota_read_config(payload, len, mac, t->scratch, &why) != 0) {
         driver_garbage(self->broker->driver, topic, why); /* its lamps stay as they are */
     } else if (len > 0 && t->scratch->make.count > 0) {
         tasmota_module_take(t, t->scratch);
     } else if (module) { /* SetOption19, or nothing that shines any more */
-        tasmota_module_withdraw(t, module);
+        tasmota_module_withdraw(module);
     }
     return true;
 }
@@ -87,14 +107,13 @@ static void take_lwt(struct tasmota_module *module, const char *topic, const cha
     }
     reach(module, online ? LIGHT_REACH_ONLINE : LIGHT_REACH_OFFLINE);
     if (online) {
-        tasmota_question_ask(module); /* after a reconnect it says nothing of its state by itself */
+        tasmota_ask(module); /* after a reconnect it says nothing of its state by itself */
         if (module->contested) {
             tasmota_module_ask_who(module);
         }
         return;
     }
-    module->heard = false;
-    tasmota_question_forget(module);
+    asking_end(module->tasmota->asking, &module->ask);
     for (size_t i = 0; i < module->make->count; i++) {
         pending_end(&module->slots[i]->way, ERR_OFFLINE, "the module has lost its connection");
     }
@@ -126,7 +145,9 @@ static void take_state(struct tasmota_module *module, enum tasmota_word what, co
                        err == ERR_TOO_LARGE ? "a state longer than 64 kB" : "a state that is no JSON object");
         return;
     }
-    module->heard = module->heard || is_whole(module->make, patches);
+    if (is_whole(module->make, patches)) {
+        asking_end(module->tasmota->asking, &module->ask);
+    }
     bool said = false;
     for (size_t i = 0; i < module->make->count; i++) {
         said = said || patches[i].has != 0;
@@ -158,12 +179,12 @@ static void attach(struct way *way)
 {
     struct tasmota_module *module = ((struct tasmota_slot *)way)->module;
     way_reaches(way, (enum light_reach)module->reach);
-    tasmota_question_ask(module);
+    tasmota_ask(module);
 }
 
 static void refresh(struct way *way)
 {
-    tasmota_question_ask(((struct tasmota_slot *)way)->module);
+    tasmota_ask(((struct tasmota_slot *)way)->module);
 }
 
 static void apply(struct way *way, struct request_id request, const struct light_state *patch, uint32_t transition_ms)
@@ -189,8 +210,7 @@ static void status(const struct dialect *self, struct str *s)
 {
     const struct tasmota *t = (const struct tasmota *)self;
     size_t lights = 0;
-    for (struct tasmota_module *m = tasmota_modules_next(&t->modules, NULL); m;
-         m = tasmota_modules_next(&t->modules, m)) {
+    for (struct tasmota_module *m = tasmota_modules_next(t, NULL); m; m = tasmota_modules_next(t, m)) {
         for (size_t i = 0; i < m->make->count; i++) {
             lights += m->slots[i]->way.light != NULL;
         }
@@ -210,15 +230,15 @@ static int start(struct dialect *self)
         return ERR_INVALID;
     }
     t->scratch = mem_alloc(sizeof *t->scratch);
-    t->question = timer_new(self->broker->loop, tasmota_question_due, t);
+    t->asking = asking_new(self->broker->loop, ask_state, t);
     return 0;
 }
 
 static void stop(struct dialect *self)
 {
     struct tasmota *t = (struct tasmota *)self;
-    timer_free(t->question);
     tasmota_module_stop(t);
+    asking_free(t->asking);
     free(t->scratch);
     str_done(&t->topic);
     str_done(&t->payload);

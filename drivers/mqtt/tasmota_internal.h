@@ -4,6 +4,8 @@
 
 #include "base/str.h"
 #include "loop/loop.h"
+#include "mqtt/asking.h"
+#include "mqtt/table.h"
 #include "mqtt/tasmota.h"
 #include "mqtt/tasmota_codec.h"
 
@@ -25,7 +27,9 @@ struct tasmota_ear {
 enum tasmota_word { TASMOTA_LWT, TASMOTA_STATE, TASMOTA_ANSWER, TASMOTA_NETWORK };
 
 struct tasmota_module {
-    struct tasmota_module *next_by_mac, *next_by_topic, *next_question;
+    struct entry by_mac; /* first */
+    struct entry by_topic;
+    struct ask ask; /* for its state */
     struct tasmota *tasmota;
     char mac[TASMOTA_MAC];
     char *cmnd;    /* what its topics begin with: those of its commands, then stat and tele, each with its NUL */
@@ -34,50 +38,41 @@ struct tasmota_module {
     struct tasmota_slot **slots; /* make->count */
     struct tasmota_ear *ears;
     uint8_t ear_count;
-    uint8_t reach;   /* enum light_reach, by its LWT, or because it spoke */
-    bool tells;      /* its LWT was heard */
-    bool heard;      /* it has said its whole state since the broker is there */
-    bool questioned; /* in the queue of questions */
-    bool displaced;  /* another module has its topics */
-    bool contested;  /* it has the topics that another has announced, too: who is it really? */
+    uint8_t reach;  /* enum light_reach, by its LWT, or because it spoke */
+    bool tells;     /* its LWT was heard */
+    bool displaced; /* another module has its topics */
+    bool contested; /* it has the topics that another has announced, too: who is it really? */
 };
 
-/* Modules by MAC and by the topic of their commands; what is the same for many kept once. */
 struct tasmota_shared;
-struct tasmota_modules {
-    struct tasmota_module **by_mac, **by_topic;
-    size_t size, count;
-    struct tasmota_shared *makes;
-};
-struct tasmota_module *tasmota_modules_find(const struct tasmota_modules *modules, const char *mac);
-struct tasmota_module *tasmota_modules_on(const struct tasmota_modules *modules, const char *cmnd); /* not displaced */
-struct tasmota_module *tasmota_modules_add(struct tasmota_modules *modules, const struct tasmota_device *device);
-/* False: its topics are these already. */
-bool tasmota_modules_move(struct tasmota_modules *modules, struct tasmota_module *module,
-                          const struct tasmota_device *device);
-void tasmota_modules_remove(struct tasmota_modules *modules, struct tasmota_module *module); /* frees it */
-/* Iterates in no order; NULL starts. The one returned may be removed after its next was fetched. */
-struct tasmota_module *tasmota_modules_next(const struct tasmota_modules *modules, const struct tasmota_module *after);
-void tasmota_modules_done(struct tasmota_modules *modules); /* nothing is left in it */
-const struct tasmota_make *tasmota_make_take(struct tasmota_modules *modules, const struct tasmota_make *make);
-void tasmota_make_release(struct tasmota_modules *modules, const struct tasmota_make *make); /* NULL is legal */
-
 struct tasmota {
-    struct dialect dialect; /* first */
-    struct tasmota_modules modules;
+    struct dialect dialect;        /* first */
+    struct table by_mac, by_topic; /* modules; by topic only those that have theirs */
+    struct tasmota_shared *makes;  /* what is the same for many modules, kept once */
+    struct asking *asking;
     struct tasmota_device *scratch; /* the announcement that is being read */
     struct str topic, payload;      /* scratch */
-
-    /* questions: tasmota_question.c */
-    struct tasmota_module *first_question, *last_question;
-    struct timer *question;
-    unsigned question_rounds; /* in which some did not answer */
 };
+
+/* tasmota_modules.c: modules by MAC and by topic */
+struct tasmota_module *tasmota_modules_find(const struct tasmota *t, const char *mac);
+struct tasmota_module *tasmota_modules_on(const struct tasmota *t, const char *cmnd);
+/* It has no topics yet: tasmota_modules_move gives it some. */
+struct tasmota_module *tasmota_modules_add(struct tasmota *t, const char *mac);
+/* Nobody else has these topics. False: they are its own already. */
+bool tasmota_modules_move(struct tasmota_module *module, const struct tasmota_device *device);
+void tasmota_modules_displace(struct tasmota_module *module); /* its topics are free for another */
+void tasmota_modules_restore(struct tasmota_module *module);  /* it has them again */
+void tasmota_modules_remove(struct tasmota_module *module);   /* frees it */
+/* Iterates in no order; NULL starts. The one returned may be removed after its next was fetched. */
+struct tasmota_module *tasmota_modules_next(const struct tasmota *t, const struct tasmota_module *after);
+const struct tasmota_make *tasmota_make_take(struct tasmota *t, const struct tasmota_make *make);
+void tasmota_make_release(struct tasmota *t, const struct tasmota_make *make); /* NULL is legal */
 
 /* tasmota_module.c: modules as they announce themselves */
 void tasmota_module_take(struct tasmota *t, const struct tasmota_device *device);
-void tasmota_module_withdraw(struct tasmota *t, struct tasmota_module *module); /* frees it */
-void tasmota_module_stop(struct tasmota *t); /* all, without a word about their lights */
+void tasmota_module_withdraw(struct tasmota_module *module); /* frees it */
+void tasmota_module_stop(struct tasmota *t);                 /* all, without a word about their lights */
 void tasmota_module_announce(struct way *way);
 void tasmota_module_announce_all(struct tasmota_module *module);
 void tasmota_module_reach(const struct tasmota_module *module);
@@ -86,11 +81,7 @@ void tasmota_module_reach(const struct tasmota_module *module);
 void tasmota_module_identify(struct tasmota_module *module, const char *payload, size_t len);
 void tasmota_module_ask_who(struct tasmota_module *module);
 
-/* tasmota_question.c: states are asked for one module after the other */
-void tasmota_question_ask(struct tasmota_module *module);
-void tasmota_question_ask_all(struct tasmota *t); /* begins anew with the patience for those that do not answer */
-void tasmota_question_due(void *user);
-void tasmota_question_forget(struct tasmota_module *module);
-void tasmota_question_forget_all(struct tasmota *t);
+/* tasmota.c */
+void tasmota_ask(struct tasmota_module *module); /* for its state, which it does not retain */
 
 #endif

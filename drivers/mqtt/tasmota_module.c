@@ -87,7 +87,7 @@ static void set_slots(struct tasmota_module *module, const struct tasmota_make *
         }
     }
     free(module->slots);
-    tasmota_make_release(&module->tasmota->modules, module->make);
+    tasmota_make_release(module->tasmota, module->make);
     module->slots = slots;
     module->make = make;
 }
@@ -181,9 +181,9 @@ static void set_ears(struct tasmota_module *module, const struct tasmota_make *m
 static void displace(struct tasmota_module *other)
 {
     struct tasmota *t = other->tasmota;
-    other->displaced = true;
+    tasmota_modules_displace(other);
     other->contested = false;
-    tasmota_question_forget(other);
+    asking_end(t->asking, &other->ask);
     for (size_t i = 0; i < other->make->count; i++) {
         pending_end(&other->slots[i]->way, ERR_OFFLINE, "another module has its topic");
     }
@@ -211,16 +211,15 @@ void tasmota_module_identify(struct tasmota_module *module, const char *payload,
     if (tasmota_tells_mac(payload, len, module->mac)) {
         return;
     }
-    for (struct tasmota_module *m = tasmota_modules_next(&t->modules, NULL); m;
-         m = tasmota_modules_next(&t->modules, m)) {
+    for (struct tasmota_module *m = tasmota_modules_next(t, NULL); m; m = tasmota_modules_next(t, m)) {
         if (m->displaced && strcmp(m->cmnd, module->cmnd) == 0 && tasmota_tells_mac(payload, len, m->mac)) {
             displace(module);
-            m->displaced = false;
+            tasmota_modules_restore(m);
             m->contested = true;
             m->reach = LIGHT_REACH_UNKNOWN;
             set_ears(m, m->make);
             tasmota_module_reach(m);
-            tasmota_question_ask(m);
+            tasmota_ask(m);
             return;
         }
     }
@@ -228,23 +227,18 @@ void tasmota_module_identify(struct tasmota_module *module, const char *payload,
 
 void tasmota_module_take(struct tasmota *t, const struct tasmota_device *d)
 {
-    struct tasmota_module *module = tasmota_modules_find(&t->modules, d->mac);
-    struct tasmota_module *other = tasmota_modules_on(&t->modules, d->cmnd);
-    const struct tasmota_make *make = tasmota_make_take(&t->modules, &d->make);
-    bool moved = true;
-    if (!module) {
-        module = tasmota_modules_add(&t->modules, d);
-        module->tasmota = t;
-    } else {
-        moved = tasmota_modules_move(&t->modules, module, d) || module->displaced;
+    struct tasmota_module *module = tasmota_modules_find(t, d->mac);
+    struct tasmota_module *other = tasmota_modules_on(t, d->cmnd);
+    const struct tasmota_make *make = tasmota_make_take(t, &d->make);
+    bool contested = other && other != module;
+    if (contested) {
+        displace(other);
     }
+    module = module ? module : tasmota_modules_add(t, d->mac);
+    bool moved = tasmota_modules_move(module, d);
     if (moved) {
         module->reach = LIGHT_REACH_UNKNOWN; /* what its old topic said is not said of it */
-        module->heard = module->displaced = false;
-        module->contested = other && other != module;
-    }
-    if (other && other != module) {
-        displace(other);
+        module->contested = contested;
     }
     if (moved || make != module->make) {
         set_ears(module, make);
@@ -258,27 +252,28 @@ void tasmota_module_take(struct tasmota *t, const struct tasmota_device *d)
     }
 }
 
-void tasmota_module_withdraw(struct tasmota *t, struct tasmota_module *module)
+void tasmota_module_withdraw(struct tasmota_module *module)
 {
-    tasmota_question_forget(module);
+    asking_end(module->tasmota->asking, &module->ask);
     drop_ears(module);
     for (size_t i = 0; i < module->make->count; i++) {
         drop_slot(module->slots[i]);
     }
-    tasmota_modules_remove(&t->modules, module);
+    tasmota_modules_remove(module);
 }
 
 void tasmota_module_stop(struct tasmota *t)
 {
-    for (struct tasmota_module *m = tasmota_modules_next(&t->modules, NULL), *next; m; m = next) {
-        next = tasmota_modules_next(&t->modules, m);
+    for (struct tasmota_module *m = tasmota_modules_next(t, NULL), *next; m; m = next) {
+        next = tasmota_modules_next(t, m);
         drop_ears(m);
         for (size_t i = 0; i < m->make->count; i++) {
             way_forget(&m->slots[i]->way);
             free(m->slots[i]->name);
             free(m->slots[i]);
         }
-        tasmota_modules_remove(&t->modules, m);
+        tasmota_modules_remove(m);
     }
-    tasmota_modules_done(&t->modules);
+    table_done(&t->by_mac);
+    table_done(&t->by_topic);
 }

@@ -1,4 +1,5 @@
-/* Modules in two hash tables, and what is the same for many of them, each kept once. */
+/* Modules by MAC and by topic, and what is the same for many of them, each kept once. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,128 +14,74 @@ struct tasmota_shared {
     size_t users;
 };
 
-static size_t hash(const char *text)
+struct tasmota_module *tasmota_modules_find(const struct tasmota *t, const char *mac)
 {
-    uint64_t value = 14695981039346656037u; /* FNV-1a */
-    for (; *text; text++) {
-        value = (value ^ (uint8_t)*text) * 1099511628211u;
-    }
-    return (size_t)(value ^ value >> 32);
+    return (struct tasmota_module *)table_find(&t->by_mac, mac, strlen(mac));
 }
 
-static struct tasmota_module **mac_bucket(const struct tasmota_modules *m, const char *mac)
+struct tasmota_module *tasmota_modules_on(const struct tasmota *t, const char *cmnd)
 {
-    return &m->by_mac[hash(mac) & (m->size - 1)];
+    struct entry *e = table_find(&t->by_topic, cmnd, strlen(cmnd));
+    return e ? (struct tasmota_module *)(void *)((char *)e - offsetof(struct tasmota_module, by_topic)) : NULL;
 }
 
-static struct tasmota_module **topic_bucket(const struct tasmota_modules *m, const char *cmnd)
+struct tasmota_module *tasmota_modules_next(const struct tasmota *t, const struct tasmota_module *after)
 {
-    return &m->by_topic[hash(cmnd) & (m->size - 1)];
+    return (struct tasmota_module *)table_next(&t->by_mac, after ? &after->by_mac : NULL);
 }
 
-struct tasmota_module *tasmota_modules_find(const struct tasmota_modules *m, const char *mac)
-{
-    struct tasmota_module *module = m->size > 0 ? *mac_bucket(m, mac) : NULL;
-    while (module && strcmp(module->mac, mac) != 0) {
-        module = module->next_by_mac;
-    }
-    return module;
-}
-
-struct tasmota_module *tasmota_modules_on(const struct tasmota_modules *m, const char *cmnd)
-{
-    struct tasmota_module *module = m->size > 0 ? *topic_bucket(m, cmnd) : NULL;
-    while (module && (module->displaced || strcmp(module->cmnd, cmnd) != 0)) {
-        module = module->next_by_topic;
-    }
-    return module;
-}
-
-static void put(struct tasmota_modules *m, struct tasmota_module *module)
-{
-    struct tasmota_module **mac = mac_bucket(m, module->mac);
-    struct tasmota_module **topic = topic_bucket(m, module->cmnd);
-    module->next_by_mac = *mac;
-    module->next_by_topic = *topic;
-    *mac = *topic = module;
-}
-
-static void take_topic(struct tasmota_modules *m, const struct tasmota_module *module)
-{
-    struct tasmota_module **at = topic_bucket(m, module->cmnd);
-    while (*at != module) {
-        at = &(*at)->next_by_topic;
-    }
-    *at = module->next_by_topic;
-}
-
-static void grow(struct tasmota_modules *m)
-{
-    struct tasmota_modules larger = *m;
-    larger.size = m->size > 0 ? 2 * m->size : 16;
-    larger.by_mac = mem_array(larger.size, sizeof(struct tasmota_module *));
-    larger.by_topic = mem_array(larger.size, sizeof(struct tasmota_module *));
-    for (struct tasmota_module *at = tasmota_modules_next(m, NULL), *next; at; at = next) {
-        next = tasmota_modules_next(m, at);
-        put(&larger, at);
-    }
-    free(m->by_mac);
-    free(m->by_topic);
-    m->by_mac = larger.by_mac;
-    m->by_topic = larger.by_topic;
-    m->size = larger.size;
-}
-
-static void write_topics(struct str *s, const struct tasmota_device *d)
-{
-    str_add(s, d->cmnd, strlen(d->cmnd) + 1);
-    str_add(s, d->stat, strlen(d->stat) + 1);
-    str_add(s, d->tele, strlen(d->tele) + 1);
-}
-
-struct tasmota_module *tasmota_modules_add(struct tasmota_modules *m, const struct tasmota_device *d)
+struct tasmota_module *tasmota_modules_add(struct tasmota *t, const char *mac)
 {
     struct tasmota_module *module = mem_alloc(sizeof *module);
-    struct str topics = STR_INIT;
-    if (m->count >= m->size) {
-        grow(m);
-    }
-    memcpy(module->mac, d->mac, TASMOTA_MAC);
-    write_topics(&topics, d);
-    module->cmnd = str_take(&topics);
-    put(m, module);
-    m->count++;
+    module->tasmota = t;
+    memcpy(module->mac, mac, TASMOTA_MAC);
+    module->by_mac.name = module->mac;
+    table_add(&t->by_mac, &module->by_mac);
     return module;
 }
 
-bool tasmota_modules_move(struct tasmota_modules *m, struct tasmota_module *module, const struct tasmota_device *d)
+void tasmota_modules_displace(struct tasmota_module *module)
 {
-    const char *stat = module->cmnd + strlen(module->cmnd) + 1;
-    const char *tele = stat + strlen(stat) + 1;
+    table_remove(&module->tasmota->by_topic, &module->by_topic);
+    module->displaced = true;
+}
+
+void tasmota_modules_restore(struct tasmota_module *module)
+{
+    table_add(&module->tasmota->by_topic, &module->by_topic);
+    module->displaced = false;
+}
+
+bool tasmota_modules_move(struct tasmota_module *module, const struct tasmota_device *d)
+{
     struct str topics = STR_INIT;
-    if (strcmp(module->cmnd, d->cmnd) == 0 && strcmp(stat, d->stat) == 0 && strcmp(tele, d->tele) == 0) {
-        return false;
+    str_add(&topics, d->cmnd, strlen(d->cmnd) + 1);
+    str_add(&topics, d->stat, strlen(d->stat) + 1);
+    str_add(&topics, d->tele, strlen(d->tele) + 1);
+    if (module->cmnd && !module->displaced) {
+        const char *stat = module->cmnd + strlen(module->cmnd) + 1;
+        const char *tele = stat + strlen(stat) + 1;
+        if (strcmp(module->cmnd, d->cmnd) == 0 && strcmp(stat, d->stat) == 0 && strcmp(tele, d->tele) == 0) {
+            str_done(&topics);
+            return false;
+        }
+        table_remove(&module->tasmota->by_topic, &module->by_topic);
     }
-    take_topic(m, module);
     free(module->cmnd);
-    write_topics(&topics, d);
     module->cmnd = str_take(&topics);
-    struct tasmota_module **at = topic_bucket(m, module->cmnd);
-    module->next_by_topic = *at;
-    *at = module;
+    module->by_topic.name = module->cmnd;
+    tasmota_modules_restore(module);
     return true;
 }
 
-void tasmota_modules_remove(struct tasmota_modules *m, struct tasmota_module *module)
+void tasmota_modules_remove(struct tasmota_module *module)
 {
-    struct tasmota_module **at = mac_bucket(m, module->mac);
-    take_topic(m, module);
-    while (*at != module) {
-        at = &(*at)->next_by_mac;
+    struct tasmota *t = module->tasmota;
+    table_remove(&t->by_mac, &module->by_mac);
+    if (!module->displaced) {
+        table_remove(&t->by_topic, &module->by_topic);
     }
-    *at = module->next_by_mac;
-    m->count--;
-    tasmota_make_release(m, module->make);
+    tasmota_make_release(t, module->make);
     free(module->slots);
     free(module->ears);
     free(module->product);
@@ -142,31 +89,9 @@ void tasmota_modules_remove(struct tasmota_modules *m, struct tasmota_module *mo
     free(module);
 }
 
-struct tasmota_module *tasmota_modules_next(const struct tasmota_modules *m, const struct tasmota_module *after)
+const struct tasmota_make *tasmota_make_take(struct tasmota *t, const struct tasmota_make *make)
 {
-    size_t bucket = 0;
-    if (after) {
-        if (after->next_by_mac) {
-            return after->next_by_mac;
-        }
-        bucket = (size_t)(mac_bucket(m, after->mac) - m->by_mac) + 1;
-    }
-    while (bucket < m->size && !m->by_mac[bucket]) {
-        bucket++;
-    }
-    return bucket < m->size ? m->by_mac[bucket] : NULL;
-}
-
-void tasmota_modules_done(struct tasmota_modules *m)
-{
-    free(m->by_mac);
-    free(m->by_topic);
-    *m = (struct tasmota_modules){0};
-}
-
-const struct tasmota_make *tasmota_make_take(struct tasmota_modules *m, const struct tasmota_make *make)
-{
-    struct tasmota_shared *shared = m->makes;
+    struct tasmota_shared *shared = t->makes;
     /* Padding counts too: each was zeroed as a whole. Otherwise a make is kept twice, and that is all. */
     // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c)
     while (shared && memcmp(&shared->make, make, sizeof *make) != 0) {
@@ -175,16 +100,16 @@ const struct tasmota_make *tasmota_make_take(struct tasmota_modules *m, const st
     if (!shared) {
         shared = mem_alloc(sizeof *shared);
         memcpy(&shared->make, make, sizeof *make);
-        shared->next = m->makes;
-        m->makes = shared;
+        shared->next = t->makes;
+        t->makes = shared;
     }
     shared->users++;
     return &shared->make;
 }
 
-void tasmota_make_release(struct tasmota_modules *m, const struct tasmota_make *make)
+void tasmota_make_release(struct tasmota *t, const struct tasmota_make *make)
 {
-    struct tasmota_shared **at = &m->makes;
+    struct tasmota_shared **at = &t->makes;
     if (!make) {
         return;
     }
