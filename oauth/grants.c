@@ -115,6 +115,7 @@ void oauth_issue_code(struct oauth *oauth, const struct oauth_client *client, co
     link->scope = mem_text(grant->scope ? grant->scope : "");
     link->code_challenge = mem_text(grant->code_challenge);
     link->at.created_ms = oauth_now(oauth);
+    link->rehearsal = grant->rehearsal;
     write->job.done = code_written;
     write->done = done;
     write->user = user;
@@ -193,7 +194,7 @@ static void trace_unknown(struct oauth *oauth, const struct oauth_client *client
     struct str got = STR_INIT;
     secrets_prefix(prefix, token, strlen(token));
     str_printf(&got, "%zu characters, SHA-256 %s", strlen(token), prefix);
-    oauth_trace_begin(oauth, &(struct trace_origin){client->id, NULL, true},
+    oauth_trace_begin(oauth, &(struct trace_origin){client->id, NULL, true, false},
                       &(struct trace_note){.step = step,
                                            .outcome = TRACE_REFUSED,
                                            .cause = result == ERR_DENIED ? cause : CAUSE_STORE_UNWELL,

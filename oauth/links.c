@@ -335,31 +335,23 @@ static void forget_written(struct job *job, int result)
     }
 }
 
-int oauth_link_forget(struct oauth *oauth, struct oauth_link *link)
+void links_forget(struct oauth *oauth, struct oauth_link *link)
 {
     size_t index = 0;
-    if (oauth_link_alive(link)) {
-        return ERR_BUSY;
-    }
-    while (index < oauth->link_count && oauth->links[index] != link) {
+    while (oauth->links[index] != link) {
         index++;
     }
-    if (index == oauth->link_count) {
-        return 0;
-    }
-    traces_forget_link(oauth, link);
     struct forget_write *write = mem_alloc(sizeof *write);
     write->job.done = forget_written;
     struct store_batch *batch = store_batch_new();
     rows_forget_link(batch, link);
     forget(oauth, index);
     oauth_submit(oauth, &write->job, batch);
-    return 0;
 }
 
 void oauth_link_confirmed(struct oauth *oauth, struct oauth_link *link)
 {
-    if (!oauth_link_alive(link)) {
+    if (!oauth_link_alive(link) || link->rehearsal) { /* that must not end the link of the very house that it tests */
         return;
     }
     for (struct oauth_link *old = NULL; (old = oauth_link_next(oauth, old)) != NULL && old != link;) {

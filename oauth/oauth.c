@@ -51,6 +51,7 @@ void oauth_free(struct oauth *oauth)
         job->done(job, ERR_CANCELLED);
         job->oauth = NULL; /* the store still holds it; job_stored frees it */
     }
+    free(oauth->rehearsal);
     traces_done(oauth);
     links_done(oauth);
     clients_done(oauth);

@@ -132,6 +132,7 @@ struct oauth_grant {
     const char *account, *redirect_uri;
     const char *scope;          /* as oauth_client_scope gave it; "" for none */
     const char *code_challenge; /* S256 (pkce.h), NULL: none was sent */
+    bool rehearsal;             /* its authorization request was the one that oauth_rehearsal_expect named */
 };
 /* After the account pressed Allow: makes a link and its code; `done` when both are durable, code is valid in the call.
    ERR_NOT_FOUND (the account or the client was removed), ERR_TOO_LARGE (OAUTH_MAX_LINKS are alive), or the store's. */
@@ -211,13 +212,21 @@ bool oauth_link_alive(const struct oauth_link *link);
 /* Ends a link: its salt is deleted, every token of it is dead; durable when done comes (may be NULL). `reason` is
  * static. */
 void oauth_link_end(struct oauth *oauth, struct oauth_link *link, const char *reason, oauth_done_fn *done, void *user);
-/* Forgets a link that has ended, with its trace: nobody sees it any more (pointers to it stay valid). For rehearsals,
-   which are to leave nothing behind. ERR_BUSY while it is alive. */
-int oauth_link_forget(struct oauth *oauth, struct oauth_link *link);
 /* The client behind this link has proved that it works (SmartThings: its callback token is there). Older links of the
    same client and account are superseded: they end. */
 void oauth_link_confirmed(struct oauth *oauth, struct oauth_link *link);
 /* Called after a link has ended, durably: the SmartThings room clears its callbacks. At most 4 listeners. */
 void oauth_on_link_ended(struct oauth *oauth, void (*fn)(void *user, struct oauth_link *link), void *user);
+
+/* ---- rehearsals: what `lightbridge selftest` does leaves nothing behind (rehearsal.c) ---- */
+/* The next authorization request whose raw `state` is this text begins a rehearsal; NULL: none does. */
+void oauth_rehearsal_expect(struct oauth *oauth, const char *state);
+/* Is it this one? True once. */
+bool oauth_rehearsal_begins(struct oauth *oauth, const char *state, size_t len);
+/* The link of a rehearsal is marked, durably and from its birth; it supersedes no other. Its trace is never written. */
+bool oauth_link_rehearsal(const struct oauth_link *link);
+/* Ends all links of rehearsals, and forgets them and their attempts: nobody sees them any more (pointers stay valid).
+   done: 0 (also where there was none), or the store's: then something is still there. */
+void oauth_rehearsals_end(struct oauth *oauth, oauth_done_fn *done, void *user);
 
 #endif

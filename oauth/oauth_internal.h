@@ -46,6 +46,7 @@ struct oauth_link {
     struct grant_write *redeeming, *refreshing;
     struct end_write *ending;
     struct trace *trace;    /* how it came to be and how it fares; NULL: forgotten */
+    bool rehearsal;         /* it is to leave nothing behind */
     bool marking;           /* a write of seen_ms is on its way */
     uint64_t mark_after_ms; /* loop_now before which seen_ms is not written again */
     int64_t elsewhere_ms;   /* wall clock: when a token was last seen that another machine issued; 0: never */
@@ -109,6 +110,7 @@ struct oauth {
     size_t listener_count;
 
     struct traces traces;
+    char *rehearsal; /* state of an authorization request that is awaited; NULL: of none */
     uint8_t callback_secret_hash[SECRETS_SHA256_SIZE];
     const char *callback_id; /* NULL: not known */
     bool has_callback_secret;
@@ -157,6 +159,9 @@ void links_ended(struct oauth *oauth, struct oauth_link *link, int64_t at_ms, co
 /* Chooses an id for the next link. ERR_TOO_LARGE: OAUTH_MAX_LINKS are alive; ended ones make room (adds to batch). */
 int links_next_id(struct oauth *oauth, struct store_batch *batch, uint8_t ret_id[OAUTH_LINK_ID_SIZE]);
 
+/* An ended link goes, in memory and in the store; pointers to it stay valid. */
+void links_forget(struct oauth *oauth, struct oauth_link *link);
+
 /* ---- rows.c: the only file that knows SQL ---- */
 int rows_load(struct oauth *oauth); /* 0 or ERR_*; after an error the tables are empty */
 void rows_add_account(struct store_batch *batch, const struct oauth_account *account);
@@ -186,7 +191,7 @@ void traces_load(struct oauth *oauth, const char *public_url); /* after the link
 void traces_put(struct oauth *oauth, struct trace *trace);     /* one of the store, by birth; takes it */
 void traces_expire(struct oauth *oauth);
 void traces_link_ended(struct oauth *oauth, struct oauth_link *link);
-void traces_forget_link(struct oauth *oauth, const struct oauth_link *link);
+void traces_forget_rehearsals(struct oauth *oauth);
 void traces_done(struct oauth *oauth);
 
 #endif

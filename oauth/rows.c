@@ -116,6 +116,9 @@ void rows_remove_client(struct store_batch *batch, const char *id, int64_t at_ms
     store_batch_add(batch, "DELETE FROM clients WHERE id = ?1", "t", id);
 }
 
+/* Of the row in meta that marks a link as a rehearsal; its value is the link's id. */
+#define REHEARSAL_KEY "'rehearsal ' || hex(links.id)"
+
 static int link_row(void *user, const struct store_row *row)
 {
     struct oauth *oauth = user;
@@ -139,6 +142,7 @@ static int link_row(void *user, const struct store_row *row)
     link->scope = mem_text(scope);
     link->end_reason = mem_text(store_row_text(row, 12));
     link->code_challenge = mem_text(store_row_text(row, 14));
+    link->rehearsal = store_row_int(row, 15) != 0;
     if (!ended_ms && oauth->has_key && !seal_holds(oauth, link, salt, row, 13)) {
         log_error("oauth", "the store holds a link that has been damaged");
         links_free(link);
@@ -167,8 +171,9 @@ int rows_load(struct oauth *oauth)
     if (result == 0) {
         result = store_read(oauth->store,
                             "SELECT id, account, client_id, redirect_uri, scope, salt, generation, created_at,"
-                            " code_used_at, token_seen_at, refreshed_at, ended_at, end_reason, seal, code_challenge "
-                            "FROM links ORDER BY id",
+                            " code_used_at, token_seen_at, refreshed_at, ended_at, end_reason, seal, code_challenge,"
+                            " EXISTS (SELECT 1 FROM meta WHERE key = " REHEARSAL_KEY ")"
+                            " FROM links ORDER BY id",
                             link_row, oauth, "");
     }
     if (result != 0) { /* half a table would turn what is missing into a refusal */
@@ -216,10 +221,16 @@ void rows_add_link(struct store_batch *batch, const struct oauth *oauth, const s
         "bttttbibti", link->id, sizeof link->id, link->account, link->client_id, link->redirect_uri, link->scope, salt,
         (size_t)TOKEN_SALT_SIZE, link->at.created_ms, seal, sizeof seal, link->code_challenge,
         (int64_t)link->client->configured);
+    if (link->rehearsal) {
+        store_batch_add(batch, "INSERT INTO meta (key, value) SELECT " REHEARSAL_KEY ", id FROM links WHERE id = ?1",
+                        "b", link->id, sizeof link->id);
+    }
 }
 
 void rows_forget_link(struct store_batch *batch, const struct oauth_link *link)
 {
+    store_batch_add(batch, "DELETE FROM meta WHERE key = (SELECT " REHEARSAL_KEY " FROM links WHERE id = ?1)", "b",
+                    link->id, sizeof link->id);
     store_batch_add(batch, "DELETE FROM links WHERE id = ?1", "b", link->id, sizeof link->id);
 }
 

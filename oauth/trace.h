@@ -138,6 +138,7 @@ struct trace {
     bool changed;    /* not yet in the store */
     bool stamped;    /* likewise, but only times differ: written with the next change, and at the end */
     bool stored;     /* the store has a row of it */
+    bool rehearsal;  /* of lightbridge selftest: it never gets one */
     char *client_id, *account, *redirect_uri; /* NULL: not known */
     uint8_t link_id[OAUTH_LINK_ID_SIZE];
     bool has_link;
@@ -228,7 +229,7 @@ size_t trace_victim(struct trace *const *traces, size_t count, bool known);
 
 struct trace_origin {
     const char *client_id, *redirect_uri; /* as they came; NULL: none */
-    bool known;
+    bool known, rehearsal;
 };
 /* A new attempt with its first event; 0 is no number. The same refusal again is counted in the one before. */
 uint32_t oauth_trace_begin(struct oauth *oauth, const struct trace_origin *origin, const struct trace_note *note);

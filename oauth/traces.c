@@ -44,7 +44,7 @@ static struct store_batch *changes(struct traces *traces)
     }
     traces->gone_count = 0;
     for (size_t i = 0; i < traces->count; i++) {
-        if (traces->list[i]->changed) {
+        if (traces->list[i]->changed && !traces->list[i]->rehearsal) {
             batch = batch ? batch : store_batch_new();
             rows_put_trace(batch, traces->list[i]);
             traces->list[i]->changed = traces->list[i]->stamped = false;
@@ -224,6 +224,7 @@ static struct trace *add(struct oauth *oauth, const struct trace_origin *origin)
     const struct oauth_client *client = origin->client_id ? oauth_client_find(oauth, origin->client_id) : NULL;
     trace->number = ++traces->last_number;
     trace->known = origin->known;
+    trace->rehearsal = origin->rehearsal;
     trace->webhook = client && client->webhook;
     trace->client_id = trace_line(oauth_is_secret(oauth, origin->client_id) ? "(a secret)" : origin->client_id);
     trace->redirect_uri = trace_line(origin->redirect_uri);
@@ -247,7 +248,7 @@ static void attach(struct trace *trace, struct oauth_link *link)
 static struct trace *of_link(struct oauth *oauth, struct oauth_link *link)
 {
     if (!link->trace) {
-        attach(add(oauth, &(struct trace_origin){link->client_id, link->redirect_uri, true}), link);
+        attach(add(oauth, &(struct trace_origin){link->client_id, link->redirect_uri, true, link->rehearsal}), link);
     }
     return link->trace;
 }
@@ -310,7 +311,7 @@ uint32_t oauth_trace_login(struct oauth *oauth, uint32_t number, const struct tr
 {
     struct trace *trace = find(oauth, number);
     if (!trace) {
-        trace = add(oauth, &(struct trace_origin){origin->client_id, origin->redirect_uri, true});
+        trace = add(oauth, &(struct trace_origin){origin->client_id, origin->redirect_uri, true, origin->rehearsal});
     } else if (!trace->known) {
         make_room(oauth, true);
         trace->known = true;
@@ -405,13 +406,11 @@ void traces_link_ended(struct oauth *oauth, struct oauth_link *link)
     }
 }
 
-void traces_forget_link(struct oauth *oauth, const struct oauth_link *link)
+void traces_forget_rehearsals(struct oauth *oauth)
 {
-    for (size_t i = 0; i < oauth->traces.count; i++) {
-        if (oauth->traces.list[i] == link->trace) {
+    for (size_t i = oauth->traces.count; i-- > 0;) {
+        if (oauth->traces.list[i]->rehearsal) {
             forget(oauth, i);
-            flush_later(oauth, TRACE_LATER_MS);
-            return;
         }
     }
 }

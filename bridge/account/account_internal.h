@@ -62,7 +62,8 @@ struct pending {
     char *code_challenge; /* NULL: none was sent */
     char *state;          /* raw bytes of the query, NULL: none was sent */
     size_t state_len;
-    char *account; /* from the login on */
+    bool rehearsal; /* of lightbridge selftest */
+    char *account;  /* from the login on */
     struct notice notice;
     uint64_t notice_since;   /* of the loop's clock */
     char *tried;             /* the account's name in the last form that did not lead on; NULL: none */

@@ -142,6 +142,7 @@ static struct pending *begin(struct account *account, struct http_exchange *x, c
     if (state) {
         p->state = mem_text_n(state->raw, state->raw_len);
         p->state_len = state->raw_len;
+        p->rehearsal = oauth_rehearsal_begins(account->oauth, p->state, p->state_len);
     }
     return p;
 }

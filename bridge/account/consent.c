@@ -83,7 +83,8 @@ static void allow(struct account *account, struct pending *p, struct http_exchan
                      &(struct oauth_grant){.account = p->account,
                                            .redirect_uri = p->redirect_uri,
                                            .scope = p->scope,
-                                           .code_challenge = p->code_challenge},
+                                           .code_challenge = p->code_challenge,
+                                           .rehearsal = p->rehearsal},
                      issued, i);
 }
 

@@ -14,7 +14,7 @@
 void traced_authorize_refusal(struct account *account, const char *client_id, const char *redirect_uri,
                               enum trace_cause cause, const char *expected, const char *got)
 {
-    oauth_trace_begin(account->oauth, &(struct trace_origin){client_id, redirect_uri, false},
+    oauth_trace_begin(account->oauth, &(struct trace_origin){client_id, redirect_uri, false, false},
                       &(struct trace_note){TRACE_AUTHORIZE, TRACE_REFUSED, cause, expected, got});
 }
 
@@ -65,7 +65,7 @@ void traced_begin(struct account *account, struct pending *p)
     struct str got = STR_INIT;
     name_state(&got, p);
     p->trace = oauth_trace_begin(
-        account->oauth, &(struct trace_origin){oauth_client_id(p->client), p->redirect_uri, false},
+        account->oauth, &(struct trace_origin){oauth_client_id(p->client), p->redirect_uri, false, p->rehearsal},
         &(struct trace_note){
             .step = TRACE_AUTHORIZE, .cause = p->state ? CAUSE_NONE : CAUSE_NO_STATE, .got = str_z(&got)});
     str_done(&got);
@@ -93,8 +93,9 @@ static bool is_account(const struct account *account, const char *name)
 void traced_login(struct account *account, struct pending *p, const char *name, int result)
 {
     if (result == 0) {
-        p->trace = oauth_trace_login(account->oauth, p->trace,
-                                     &(struct trace_origin){oauth_client_id(p->client), p->redirect_uri, true}, name);
+        p->trace = oauth_trace_login(
+            account->oauth, p->trace,
+            &(struct trace_origin){oauth_client_id(p->client), p->redirect_uri, true, p->rehearsal}, name);
         return;
     }
     struct str got = STR_INIT;
@@ -190,7 +191,7 @@ void traced_token_refusal(struct account *account, struct http_exchange *x, cons
     if (link) {
         oauth_trace_link(account->oauth, link, &note);
     } else {
-        oauth_trace_begin(account->oauth, &(struct trace_origin){client_id, NULL, known}, &note);
+        oauth_trace_begin(account->oauth, &(struct trace_origin){client_id, NULL, known, false}, &note);
     }
 }
 

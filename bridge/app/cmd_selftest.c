@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/command.h"
 #include "app/control.h"
@@ -19,10 +20,12 @@ struct selftest {
     const char *socket;
     struct loop *loop;
     struct rehearsal *rehearsal;
-    char *link, *lamp;    /* ids of the link that was made and of the lamp that was commanded; NULL: none yet */
-    struct json *before;  /* the lights as they were */
-    bool ended, unlinked; /* the act under way; the link */
+    char *lamp;          /* id of the one that was commanded; NULL: none yet */
+    struct json *before; /* the lights as they were */
+    bool ended;          /* the act under way */
     int result;
+    bool begun, linked; /* announced; it has the allowance */
+    bool gone;          /* the daemon that it was announced to */
     bool failed, interrupted;
 };
 
@@ -61,42 +64,36 @@ static void fail(struct selftest *s, const char *name, const char *why)
 
 /* ---- what the daemon is asked besides ---- */
 
-/* A verb with one or two texts in its body; NULL: left out. The answer may be NULL: of no interest. */
-static int ask(const struct selftest *s, const char *path, const char *const pairs[2][2], struct json **ret_answer)
+enum { DAEMON_STARTS_S = 20 }; /* it may be starting again in the middle of a test */
+
+/* POST /control/selftest (bridge/local/selftest.c). The second text may be NULL: left out. */
+static int tell(const struct selftest *s, const char *name, const char *callback, bool silent)
 {
     struct str body = STR_INIT;
     struct json_out j;
     struct json *answer = NULL;
     json_out_init(&j, &body);
     json_begin_object(&j);
-    for (int i = 0; i < 2 && pairs[i][0]; i++) {
-        json_member_text(&j, pairs[i][0], pairs[i][1]);
+    json_member_text(&j, name, rehearsal_state(s->rehearsal));
+    if (callback) {
+        json_member_text(&j, "callback", callback);
     }
     json_end_object(&j);
-    int exit_code = control_ask(s->socket, path, &body, &answer);
-    secrets_wipe(body.data, body.len);
+    int exit_code = (silent ? control_try : control_ask)(s->socket, "/control/selftest", &body, &answer);
+    json_free(answer);
     str_done(&body);
-    if (ret_answer) {
-        *ret_answer = answer;
-    } else {
-        json_free(answer);
-    }
     return exit_code;
 }
 
-/* The daemon lets this one link, named by a token of it, call back to us; see bridge/local/selftest.c. */
-static bool allow_callbacks(struct selftest *s, const char *origin)
+/* A daemon that is being restarted is waited for. */
+static int wait_for_daemon(const struct selftest *s, struct json **ret_lights)
 {
-    const char *token = rehearsal_token(s->rehearsal);
-    const char *const pairs[2][2] = {{"token", token}, {origin ? "callback" : NULL, origin}};
-    struct json *answer = NULL;
-    if (!*token || ask(s, "/control/selftest", pairs, &answer) != EXIT_FINE) {
-        return false;
+    int exit_code = control_try(s->socket, "/control/lights", NULL, ret_lights);
+    for (int i = 0; i < DAEMON_STARTS_S * 5 && exit_code == EXIT_UNREACHABLE && !s->interrupted; i++) {
+        (void)usleep(200 * 1000);
+        exit_code = control_try(s->socket, "/control/lights", NULL, ret_lights);
     }
-    free(s->link);
-    s->link = mem_text(json_get_text(answer, "link"));
-    json_free(answer);
-    return true;
+    return exit_code;
 }
 
 static const struct json *find_light(const struct json *answer, const char *id)
@@ -113,7 +110,7 @@ static void put_lamp_back(struct selftest *s)
 {
     struct json *after = NULL;
     double was = 0, is = 0;
-    if (!s->lamp || control_ask(s->socket, "/control/lights", NULL, &after) != EXIT_FINE) {
+    if (!s->lamp || wait_for_daemon(s, &after) != EXIT_FINE) {
         return;
     }
     const struct json *old = json_get(find_light(s->before, s->lamp), "state");
@@ -158,9 +155,23 @@ static void interrupted(void *user, int number)
     s->interrupted = true;
 }
 
+/* A daemon that was restarted has ended the link: whoever goes on now looks like a stranger, and leaves his traces. */
+static bool goes_on(struct selftest *s, const char *name)
+{
+    if (s->linked && !s->gone && !s->interrupted &&
+        tell(s, "state", rehearsal_callback_url(s->rehearsal), true) != EXIT_FINE) {
+        fail(s, name, "the daemon was restarted, or ended, in the middle of this test: run it again");
+        s->gone = true;
+    }
+    return !s->gone;
+}
+
 /* True when every step of it passed. `absent` says why it cannot even begin. */
 static bool act(struct selftest *s, const char *name, rehearsal_act_fn *start, const char *absent)
 {
+    if (!goes_on(s, name)) {
+        return false;
+    }
     s->ended = false;
     int err = s->interrupted ? ERR_CANCELLED : start(s->rehearsal, act_done, s);
     if (err != 0) {
@@ -207,30 +218,40 @@ static void lights_acts(struct selftest *s)
 
 static void play(struct selftest *s)
 {
+    if (tell(s, "state", NULL, false) != EXIT_FINE) {
+        fail(s, "begin", "the daemon does not take a selftest now");
+        return;
+    }
+    s->begun = true;
     if (!act(s, "link", rehearsal_link, "")) {
         return;
     }
-    if (!allow_callbacks(s, rehearsal_callback_url(s->rehearsal))) {
+    if (tell(s, "state", rehearsal_callback_url(s->rehearsal), false) != EXIT_FINE) {
         fail(s, "allow", "the daemon does not let this link call back to the test");
         return;
     }
+    s->linked = true;
     if (act(s, "discovery", rehearsal_discover, "")) {
         lights_acts(s);
         (void)act(s, "renew", rehearsal_renew, "");
     }
-    s->unlinked = act(s, "unlink", rehearsal_unlink, "");
+    (void)act(s, "unlink", rehearsal_unlink, "");
 }
 
 /* Whatever happened: the link goes, with its trace, and the lamp is as it was. */
 static void clean_up(struct selftest *s)
 {
-    put_lamp_back(s);
-    if (!s->link && *rehearsal_token(s->rehearsal)) {
-        (void)allow_callbacks(s, NULL); /* it got as far as a code: that is a link, too */
+    struct json *lights = NULL;
+    if (!s->begun) {
+        return;
     }
-    const char *const pairs[2][2] = {{"end", s->link}, {NULL, NULL}};
-    if (s->link && ask(s, "/control/selftest", pairs, NULL) != EXIT_FINE) {
-        fail(s, "clean up", "the link of this test is still there; end it with `lightbridge unlink`");
+    put_lamp_back(s);
+    int exit_code = wait_for_daemon(s, &lights);
+    json_free(lights);
+    if (exit_code == EXIT_UNREACHABLE) {
+        fail(s, "clean up", "the daemon is gone; what is left of this test goes when it starts again");
+    } else if (tell(s, "end", NULL, false) != EXIT_FINE) {
+        fail(s, "clean up", "the link of this test is still there; the daemon tries again in 3 minutes");
     }
 }
 
@@ -325,7 +346,6 @@ static int with_config(const struct command *self, const struct config *config, 
         str_done(wiped[i]);
     }
     json_free(s.before);
-    free(s.link);
     free(s.lamp);
     return exit_code;
 }

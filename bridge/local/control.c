@@ -18,6 +18,7 @@ int local_new(struct loop *loop, struct hub *hub, struct oauth *oauth, struct sm
                             .sources = *sources,
                             .started = loop_now(loop),
                             .started_wall_ms = loop_wall_ms()};
+    selftest_start(local);
     *ret_local = local;
     return 0;
 }

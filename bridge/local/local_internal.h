@@ -22,7 +22,7 @@ struct local {
     uint64_t started; /* loop ms */
     int64_t started_wall_ms;
     struct {
-        struct oauth_link *link; /* NULL: no rehearsal is under way */
+        char *state; /* that announced it; NULL: no rehearsal is under way */
         struct timer *patience;
     } selftest;
 };
@@ -35,7 +35,8 @@ void control_add_abilities(struct str *s, const struct light_profile *profile);
 void control_answer_error(struct http_exchange *x, int err, const char *text);
 void control_answer_json(struct http_exchange *x, struct str *body); /* 200; takes the body */
 void control_answer_empty(struct http_exchange *x);
-void selftest_done(struct local *local); /* selftest.c: at local_free */
+void selftest_start(struct local *local); /* selftest.c: removes what an interrupted one left */
+void selftest_done(struct local *local);
 /* Parses the body; NULL: an error was answered. The caller frees with json_free. */
 struct json *control_body(struct http_exchange *x);
 

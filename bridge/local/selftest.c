@@ -1,11 +1,13 @@
 /* POST /control/selftest: the daemon's part of `lightbridge selftest`.
 
    A rehearsal links like SmartThings does, through the public URL, and then wants its callbacks at a loopback address,
-   which no link of the cloud may name. That is allowed for its one link alone: the verb is on the control socket only
-   (routes.c), and the link is named by a code or a refresh token of it, which only its client was ever given. So
-   nothing that comes in on the public side can get the allowance, for its own link or for another, nor widen it. It is
-   kept in memory and dies with the link, which ends when the rehearsal says so, or after a while by itself where the
-   rehearsal died. */
+   which no link of the cloud may name. It announces itself here, by the `state` that its authorization request is going
+   to have: a random text, on the control socket only (routes.c). What comes of that one request is a rehearsal from its
+   birth, in the store too (oauth/rehearsal.c), and to its one link alone the callbacks are allowed; so nothing that
+   comes in on the public side can get the allowance, for its own link or for another, nor widen it.
+
+   All of it ends when the rehearsal says so; after a while by itself, where the rehearsal died; and when the daemon
+   starts, where the daemon did. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,74 +16,95 @@
 #include "base/mem.h"
 #include "local/local_internal.h"
 
-#define REASON "the selftest is over"
+#define STATE_MIN 16u                /* nobody guesses it */
 #define PATIENCE_MS (3u * 60 * 1000) /* a rehearsal takes seconds */
 
-static void forget(struct local *local)
+static void sweep(void *user);
+
+static void over(struct local *local)
 {
-    struct oauth_link *link = local->selftest.link;
-    local->selftest.link = NULL;
-    timer_free(local->selftest.patience);
-    local->selftest.patience = NULL;
-    if (link && oauth_link_forget(local->oauth, link) != 0) {
-        log_warn("local", "the link of a selftest is still there");
+    free(local->selftest.state);
+    local->selftest.state = NULL;
+}
+
+static void wait_on(struct local *local)
+{
+    if (!local->selftest.patience) {
+        local->selftest.patience = timer_new(local->loop, sweep, local);
     }
+    timer_start(local->selftest.patience, PATIENCE_MS);
 }
 
 /* ERR_CANCELLED: everything is being taken down, and `local` is gone already. */
-static void ended_late(void *user, int result)
+static void swept(void *user, int result)
 {
-    if (result == 0) {
-        forget(user);
+    if (result != 0 && result != ERR_CANCELLED) {
+        log_warn("local", "the link of a selftest is still there, it goes later: %s", err_text(result));
+        wait_on(user);
     }
 }
 
-static void out_of_patience(void *user)
+/* An authorization that was under way when the end was asked for may have come to a link since. */
+static void sweep(void *user)
 {
     struct local *local = user;
-    log_warn("local", "a selftest did not come to its end; its link is ended");
-    timer_start(local->selftest.patience, PATIENCE_MS); /* again, where the store cannot be written now */
-    oauth_link_end(local->oauth, local->selftest.link, REASON, ended_late, local);
+    if (local->selftest.state) {
+        log_warn("local", "a selftest did not come to its end; what it left is removed");
+        over(local);
+    }
+    oauth_rehearsals_end(local->oauth, swept, local);
+}
+
+void selftest_start(struct local *local)
+{
+    if (oauth_trouble(local->oauth) == 0) {
+        sweep(local);
+    }
 }
 
 void selftest_done(struct local *local)
 {
+    over(local);
     timer_free(local->selftest.patience);
 }
 
 /* ---- the verb ---- */
 
-static void answer_link(struct http_exchange *x, const struct oauth_link *link)
+static void begin(struct local *local, struct http_exchange *x, const char *state)
 {
-    struct oauth_link_info info;
-    struct json_out j;
-    struct str body = STR_INIT;
-    oauth_link_info(link, &info);
-    json_out_init(&j, &body);
-    json_begin_object(&j);
-    json_member_text(&j, "link", info.id);
-    json_end_object(&j);
-    control_answer_json(x, &body);
-}
-
-static void begin(struct local *local, struct http_exchange *x, const char *token, const char *origin)
-{
-    struct oauth_link *link = oauth_trace_link_of(local->oauth, token);
-    if (!link || !oauth_link_alive(link)) {
-        control_answer_error(x, ERR_NOT_FOUND, "no living link has this token");
-    } else if (local->selftest.link && local->selftest.link != link) {
+    if (local->selftest.state) {
         control_answer_error(x, ERR_BUSY,
                              "another selftest is under way, or was cut off: it is over in 3 minutes at most");
-    } else if (origin && (!local->smartthings || smartthings_rehearse(local->smartthings, link, origin) != 0)) {
+    } else if (strlen(state) < STATE_MIN || strlen(state) > OAUTH_STATE_MAX) {
+        control_answer_error(x, ERR_INVALID, "\"state\" is no random text of 16 to 4096 bytes");
+    } else {
+        local->selftest.state = mem_text(state);
+        oauth_rehearsal_expect(local->oauth, state);
+        wait_on(local);
+        control_answer_empty(x);
+    }
+}
+
+static struct oauth_link *link_under_way(struct local *local)
+{
+    struct oauth_link *link = oauth_link_next(local->oauth, NULL);
+    while (link && !(oauth_link_rehearsal(link) && oauth_link_alive(link))) {
+        link = oauth_link_next(local->oauth, link);
+    }
+    return link;
+}
+
+static void allow(struct local *local, struct http_exchange *x, const char *origin)
+{
+    struct oauth_link *link = link_under_way(local);
+    if (!link) {
+        control_answer_error(x, ERR_NOT_FOUND, "no living link has come of this selftest");
+    } else if (!local->smartthings || smartthings_rehearse(local->smartthings, link, origin) != 0) {
         control_answer_error(x, ERR_INVALID,
                              "\"callback\" is no loopback address with a port; right would be http://127.0.0.1:40000");
     } else {
-        local->selftest.link = link;
-        if (!local->selftest.patience) {
-            local->selftest.patience = timer_new(local->loop, out_of_patience, local);
-        }
-        timer_start(local->selftest.patience, PATIENCE_MS);
-        answer_link(x, link);
+        wait_on(local);
+        control_answer_empty(x);
     }
 }
 
@@ -94,7 +117,7 @@ static void ended(void *user, int result)
 {
     struct ending *e = user;
     if (result == 0) {
-        forget(e->local);
+        over(e->local);
         control_answer_empty(e->x);
     } else {
         control_answer_error(e->x, result, NULL);
@@ -102,20 +125,18 @@ static void ended(void *user, int result)
     free(e);
 }
 
-static void end(struct local *local, struct http_exchange *x, const char *id)
+/* A daemon that was started since knows of no selftest, and has removed what was left of it: that is its end, too. */
+static void end(struct local *local, struct http_exchange *x)
 {
-    struct oauth_link *link = local->selftest.link;
-    struct oauth_link_info info;
-    if (link) {
-        oauth_link_info(link, &info);
-    }
-    if (!link || strcmp(info.id, id) != 0) {
-        control_answer_error(x, ERR_NOT_FOUND, "this is not the link of a selftest that is under way");
-        return;
-    }
     struct ending *e = mem_alloc(sizeof *e);
     *e = (struct ending){local, x};
-    oauth_link_end(local->oauth, link, REASON, ended, e);
+    wait_on(local);
+    oauth_rehearsals_end(local->oauth, ended, e);
+}
+
+static bool is_under_way(const struct local *local, const char *state)
+{
+    return local->selftest.state && strcmp(local->selftest.state, state) == 0;
 }
 
 void local_selftest(struct http_exchange *x, void *context)
@@ -125,16 +146,20 @@ void local_selftest(struct http_exchange *x, void *context)
     if (!body) {
         return;
     }
-    const char *token = json_get_text(body, "token"), *callback = json_get_text(body, "callback");
-    const char *id = json_get_text(body, "end");
-    if (id) {
-        end(local, x, id);
-    } else if (token) {
-        begin(local, x, token, callback);
+    const char *state = json_get_text(body, "state"), *callback = json_get_text(body, "callback");
+    const char *ends = json_get_text(body, "end");
+    if (ends && (!local->selftest.state || is_under_way(local, ends))) {
+        end(local, x);
+    } else if (state && !callback) {
+        begin(local, x, state);
+    } else if (state && is_under_way(local, state)) {
+        allow(local, x, callback);
+    } else if (state || ends) {
+        control_answer_error(x, ERR_NOT_FOUND, "this selftest is not under way, or the daemon was restarted meanwhile");
     } else {
         control_answer_error(x, ERR_INVALID,
-                             "right would be \"token\", a code or a refresh token, and \"callback\"; or \"end\", the "
-                             "id of the link that such a request was answered with");
+                             "right would be \"state\", of the authorization request that is going to come; later the "
+                             "same with \"callback\", an origin; or \"end\", with the state");
     }
     json_free(body);
 }

@@ -109,11 +109,12 @@ static void submit(struct rehearsal *r, const struct page_form *form, const char
 
 /* ---- the steps ---- */
 
-static void new_state(struct rehearsal *r)
+void browser_new_state(struct rehearsal *r)
 {
     str_clear(&r->state);
     str_add_z(&r->state, STATE);
     secrets_random_text(&r->state, 24);
+    r->state_used = false;
 }
 
 int rehearsal_link(struct rehearsal *r, rehearsal_done_fn *done, void *user)
@@ -123,7 +124,10 @@ int rehearsal_link(struct rehearsal *r, rehearsal_done_fn *done, void *user)
     if (err != 0) {
         return err;
     }
-    new_state(r);
+    if (r->state_used) {
+        browser_new_state(r);
+    }
+    r->state_used = true;
     r->hops = 0;
     str_clear(&r->cookie);
     str_add_z(&path, "/oauth/authorize?client_id=");

@@ -64,7 +64,8 @@ struct rehearsal {
     struct str state, cookie, code;
     unsigned hops; /* redirects that were followed */
     struct str access, refresh;
-    next_fn *then; /* after a token came */
+    bool state_used; /* the next link has another */
+    next_fn *then;   /* after a token came */
 
     /* ask.c */
     const struct interaction *asking;
@@ -106,6 +107,9 @@ bool answer_is_json(const struct fetch_result *result);
 
 /* partner.c: the bridge's token endpoint; one step, then `then`. */
 void partner_token(struct rehearsal *r, bool refresh, next_fn *then);
+
+/* browser.c: for the link that is made next */
+void browser_new_state(struct rehearsal *r);
 
 /* ask.c */
 void ask_grant(struct rehearsal *r); /* the steps of a grant, as part of the act under way */

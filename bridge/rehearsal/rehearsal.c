@@ -86,6 +86,7 @@ int rehearsal_new(struct loop *loop, const struct rehearsal_config *config, stru
     copy_config(&r->config, config);
     r->config.url = origin;
     r->tokens.life_s = r->config.token_life_s;
+    browser_new_state(r);
     err = fetch_new(loop, &r->fetch);
     if (err == 0) {
         err = endpoint_open(r, why);
@@ -286,9 +287,9 @@ bool answer_is_json(const struct fetch_result *result)
 
 /* ---- the rest of the header ---- */
 
-const char *rehearsal_token(const struct rehearsal *r)
+const char *rehearsal_state(const struct rehearsal *r)
 {
-    return str_z(r->refresh.len > 0 ? &r->refresh : &r->code);
+    return str_z(&r->state);
 }
 
 bool rehearsal_wants_grant(const struct rehearsal *r)

@@ -91,8 +91,8 @@ struct rehearsal_config {
 int rehearsal_new(struct loop *loop, const struct rehearsal_config *config, struct rehearsal **ret_rehearsal,
                   struct str *why);
 void rehearsal_free(struct rehearsal *r); /* the act under way never ends */
-/* What the bridge gave, to name the link by: the refresh token, before there is one the code, or "". */
-const char *rehearsal_token(const struct rehearsal *r);
+/* The `state` of the link that is made next, or was made last: raw bytes of the query, as they are sent. */
+const char *rehearsal_state(const struct rehearsal *r);
 bool rehearsal_wants_grant(const struct rehearsal *r);         /* the last discovery asked for callback access */
 const char *rehearsal_callback_url(const struct rehearsal *r); /* http://127.0.0.1:port, as bound */
 

@@ -211,8 +211,7 @@ static void settled(struct link *link, int result, struct callback_row *failed)
     } else {
         callback_resume(link);
     }
-    /* A rehearsal must not end the link of the very house that it tests. */
-    if (link->row.state == SMARTTHINGS_GRANTED && !link->unsaved && !link->rehearsal) {
+    if (link->row.state == SMARTTHINGS_GRANTED && !link->unsaved) {
         oauth_link_confirmed(link->st->oauth, link->oauth);
     }
     delivery_schedule(link);

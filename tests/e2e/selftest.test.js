@@ -1,8 +1,11 @@
 // lightbridge selftest against the real daemon: every step passes, and nothing is left behind; what is broken is named.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import test from "node:test";
+import { startAhead } from "./ahead.js";
 import { Cloud } from "./cloud.js";
-import { account, clientSecret, startBridge, startBroker, startSim, until } from "./harness.js";
+import { account, clientSecret, installation, lightbridge, startBridge, startBroker, startSim, until } from "./harness.js";
 
 const smartthings = { callback_hosts: ["smartthings.com"] }; // loopback is allowed to nobody but the selftest
 
@@ -87,13 +90,13 @@ const broken = {
 for (const [name, { extra = { smartthings, virtual: { lights: 1 } }, input, step, says }] of Object.entries(broken)) {
     test(`${name}: the step that fails is named, and nothing is left behind`, { timeout: 120_000 }, async (t) => {
         const bridge = await startBridge(t, { extra });
-        const before = (await bridge.control("GET", "/control/links")).body.links;
+        const before = await left(bridge);
         const said = await selftest(bridge, [], input);
         assert.equal(said.code, 1, said.stdout + said.stderr);
         const line = said.stdout.split("\n").find((l) => l.startsWith("FAIL"));
         assert.match(line, new RegExp(`^FAIL  ${step} `), said.stdout);
         assert.match(line, says);
-        assert.deepEqual((await bridge.control("GET", "/control/links")).body.links, before);
+        assert.deepEqual(await left(bridge), before);
     });
 }
 
@@ -109,14 +112,90 @@ test("what it needs is said: account, daemon, public URL, secret", { timeout: 60
     assert.match(gone.stderr, /not reachable/);
 });
 
-test("the allowance: on the control socket alone, for a link that is named by its own token", { timeout: 60_000 }, async (t) => {
+test("the allowance: on the control socket alone, for the link of the one request that was announced", { timeout: 60_000 }, async (t) => {
     const bridge = await startBridge(t, { extra: { smartthings, virtual: { lights: 1 } } });
     for (const url of [bridge.publicUrl, bridge.localUrl]) {
         const answer = await fetch(`${url}/control/selftest`, { method: "POST", body: "{}", headers: { "content-type": "application/json" } });
         assert.ok([401, 404, 405].includes(answer.status), `${answer.status}`);
     }
     const control = async (body) => (await bridge.control("POST", "/control/selftest", body)).status;
-    assert.equal(await control({ token: "forged", callback: "http://127.0.0.1:40000" }), 404);
-    assert.equal(await control({ end: "0000000000000000" }), 404);
+    const state = "announced-0123456789-abcdef";
+    const callback = "http://127.0.0.1:40000";
     assert.equal(await control({}), 400);
+    assert.equal(await control({ state: "guessable" }), 400);
+    assert.equal(await control({ state, callback }), 404); // not announced
+    const cloud = new Cloud(bridge);
+    await cloud.link(); // an ordinary link, that has nothing to do with it
+    assert.equal(await control({ state }), 200);
+    assert.equal(await control({ state: `${state}-of-another` }), 503);
+    assert.equal(await control({ state, callback }), 404);
+    assert.equal(await control({ end: `${state}-of-another` }), 404);
+    assert.equal(await control({ end: state }), 200);
+    assert.equal(await control({ end: state }), 200);
+    assert.deepEqual((await bridge.links()).map((l) => l.alive), [true]);
+});
+
+/** selftest under way: its output so far, and its end. */
+function begin(t, bridge) {
+    const child = spawn(lightbridge, ["selftest", "--account", account.name, "--config", bridge.file]);
+    const run = { child, stdout: "", stderr: "" };
+    child.stdout.on("data", (d) => (run.stdout += d));
+    child.stderr.on("data", (d) => (run.stderr += d));
+    child.stdin.end(`${account.password}\n`);
+    run.ended = once(child, "close");
+    run.passed = (step) => until(step, () => new RegExp(`^ok +${step} `, "m").test(run.stdout), 60);
+    t.after(() => child.kill("SIGKILL"));
+    return run;
+}
+
+for (const step of all.filter((s) => s !== "unlink")) {
+    test(`the daemon is killed after ${step}: nothing is left behind`, { timeout: 120_000 }, async (t) => {
+        const place = await installation(t, { extra: { smartthings, virtual: { lights: 2 } } });
+        let bridge = await startBridge(t, { place });
+        const before = await left(bridge);
+        const run = begin(t, bridge);
+        await run.passed(step);
+        await bridge.crash();
+        bridge = await startBridge(t, { place });
+        const [code] = await run.ended;
+        assert.equal(code, 1, run.stdout + run.stderr);
+        assert.doesNotMatch(run.stdout, /clean up|nothing is left behind/);
+        assert.match(run.stdout, /^FAIL /m);
+        assert.deepEqual(await left(bridge), before, run.stdout);
+    });
+
+    test(`both are killed after ${step}: the next start leaves nothing behind`, { timeout: 120_000 }, async (t) => {
+        const place = await installation(t, { extra: { smartthings, virtual: { lights: 2 } } });
+        let bridge = await startBridge(t, { place });
+        const before = await left(bridge);
+        const run = begin(t, bridge);
+        await run.passed(step);
+        run.child.kill("SIGKILL");
+        await bridge.crash();
+        for (let i = 0; i < 2; i++) {
+            bridge = await startBridge(t, { place });
+            await until("an empty house", async () => assert.deepEqual(await left(bridge), before) ?? true);
+            await bridge.crash();
+        }
+    });
+}
+
+test("selftest is killed: its link and its allowance end after minutes, and the next can begin", { timeout: 120_000 }, async (t) => {
+    const place = await installation(t, { extra: { smartthings, virtual: { lights: 2 } } });
+    const bridge = await startAhead(t, place);
+    const before = await left(bridge);
+    const run = begin(t, bridge);
+    await run.passed("token");
+    run.child.kill("SIGKILL");
+    await run.ended;
+    assert.equal((await left(bridge)).links.length, 1);
+    const busy = await selftest(bridge);
+    assert.equal(busy.code, 1);
+    assert.match(busy.stderr, /another selftest is under way.*3 minutes/);
+    await bridge.pass(170);
+    assert.equal((await left(bridge)).links.length, 1);
+    await bridge.pass(15);
+    await until("its end", async () => assert.deepEqual(await left(bridge), before) ?? true);
+    const said = await selftest(bridge);
+    assert.equal(said.code, 0, said.stdout + said.stderr);
 });

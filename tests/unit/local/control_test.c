@@ -262,7 +262,8 @@ static void links(void **state)
     (void)state;
     rig_ask(&rig, "POST", "/control/accounts", "{\"action\":\"add\",\"name\":\"anna\",\"password\":\"long enough\"}");
     oauth_issue_code(rig.oauth, oauth_client_find(rig.oauth, "smartthings"),
-                     &(struct oauth_grant){"anna", rig_redirects[0], "", NULL}, issued, &link);
+                     &(struct oauth_grant){.account = "anna", .redirect_uri = rig_redirects[0], .scope = ""}, issued,
+                     &link);
     house_until(&rig.house, link != NULL);
     oauth_link_info(link, &info);
     rig_ask(&rig, "GET", "/control/links", NULL);

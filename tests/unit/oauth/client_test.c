@@ -139,7 +139,7 @@ static void test_scopes(void **state)
 static struct answer grant(struct rig *rig, const char *id, const char *scope)
 {
     struct answer a = {0};
-    const struct oauth_grant asked = {"anna", APP_CALLBACK, scope, NULL};
+    const struct oauth_grant asked = {.account = "anna", .redirect_uri = APP_CALLBACK, .scope = scope};
     oauth_issue_code(rig->oauth, client(rig, id), &asked, note_code, &a);
     wait_for_answer(rig, &a);
     return a;
@@ -176,7 +176,7 @@ static void test_removed(void **state)
     struct answer mine = linked(rig, NULL), code = allow_for(rig, "dash", NULL);
     struct answer pair = redeem_for(rig, "dash", code.code, APP_CALLBACK, NULL);
     const struct oauth_client *dash = client(rig, "dash");
-    const struct oauth_grant asked = {"anna", APP_CALLBACK, "devices:read", NULL};
+    const struct oauth_grant asked = {.account = "anna", .redirect_uri = APP_CALLBACK, .scope = "devices:read"};
     oauth_issue_code(rig->oauth, dash, &asked, note_code, &early); /* before, at the same time, after */
     oauth_client_remove(rig->oauth, "dash", note_done, &removed);
     oauth_issue_code(rig->oauth, dash, &asked, note_code, &late);

@@ -91,7 +91,8 @@ static void test_superseded_once_confirmed(void **state)
     struct answer first_code, second_code, first = linked(rig, &first_code);
     assert_int_equal(add_account(rig, "berta", PASSWORD), 0);
     struct answer of_berta = allow(rig, "berta"), of_other = {0};
-    oauth_issue_code(rig->oauth, client(rig, "other"), &(struct oauth_grant){"anna", CALLBACK, "", NULL}, note_code,
+    oauth_issue_code(rig->oauth, client(rig, "other"),
+                     &(struct oauth_grant){.account = "anna", .redirect_uri = CALLBACK, .scope = ""}, note_code,
                      &of_other);
     assert_int_equal(wait_for_answer(rig, &of_other), 0);
     struct answer second = linked(rig, &second_code), third = allow(rig, "anna");
@@ -149,11 +150,12 @@ static void test_allow_while_removed(void **state)
     struct rig *rig = *state;
     struct answer early = {0}, late = {0}, removed = {0};
     assert_int_equal(add_account(rig, "anna", PASSWORD), 0);
-    oauth_issue_code(rig->oauth, client(rig, "smartthings"), &(struct oauth_grant){"anna", CALLBACK, "", NULL},
-                     note_code, &early);
+    oauth_issue_code(rig->oauth, client(rig, "smartthings"),
+                     &(struct oauth_grant){.account = "anna", .redirect_uri = CALLBACK, .scope = ""}, note_code,
+                     &early);
     oauth_account_remove(rig->oauth, "anna", note_done, &removed);
-    oauth_issue_code(rig->oauth, client(rig, "smartthings"), &(struct oauth_grant){"anna", CALLBACK, "", NULL},
-                     note_code, &late);
+    oauth_issue_code(rig->oauth, client(rig, "smartthings"),
+                     &(struct oauth_grant){.account = "anna", .redirect_uri = CALLBACK, .scope = ""}, note_code, &late);
     assert_int_equal(wait_for_answer(rig, &early), 0);
     assert_int_equal(wait_for_answer(rig, &removed), 0);
     assert_int_equal(wait_for_answer(rig, &late), ERR_NOT_FOUND);
@@ -172,8 +174,9 @@ static void test_cap(void **state)
     assert_int_equal(add_account(rig, "anna", PASSWORD), 0);
     memset(codes, 0, sizeof codes);
     for (int i = 0; i < OAUTH_MAX_LINKS; i++) {
-        oauth_issue_code(rig->oauth, client(rig, "smartthings"), &(struct oauth_grant){"anna", CALLBACK, "", NULL},
-                         note_code, &codes[i]);
+        oauth_issue_code(rig->oauth, client(rig, "smartthings"),
+                         &(struct oauth_grant){.account = "anna", .redirect_uri = CALLBACK, .scope = ""}, note_code,
+                         &codes[i]);
     }
     for (int i = 0; i < OAUTH_MAX_LINKS; i++) {
         while (codes[i].count == 0) {
@@ -231,8 +234,8 @@ static void test_freed_in_the_middle(void **state)
     struct rig *rig = *state;
     struct answer code, pair = linked(rig, &code), a[6] = {{0}};
     struct answer fresh = allow(rig, "anna");
-    oauth_issue_code(rig->oauth, client(rig, "smartthings"), &(struct oauth_grant){"anna", CALLBACK, "", NULL},
-                     note_code, &a[0]);
+    oauth_issue_code(rig->oauth, client(rig, "smartthings"),
+                     &(struct oauth_grant){.account = "anna", .redirect_uri = CALLBACK, .scope = ""}, note_code, &a[0]);
     oauth_redeem(rig->oauth, client(rig, "smartthings"), fresh.code, CALLBACK, NULL, note_tokens, &a[1]);
     oauth_refresh(rig->oauth, client(rig, "smartthings"), pair.refresh, note_tokens, &a[2]);
     assert_int_equal(verify(rig, pair.access), 0);

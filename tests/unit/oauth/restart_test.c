@@ -107,8 +107,8 @@ static void test_crash_before_each_answer(void **state)
     struct rig *rig = *state;
     assert_int_equal(add_account(rig, "anna", PASSWORD), 0);
     struct answer lost = {0}, code = allow(rig, "anna");
-    oauth_issue_code(rig->oauth, client(rig, "smartthings"), &(struct oauth_grant){"anna", CALLBACK, "", NULL},
-                     note_code, &lost);
+    oauth_issue_code(rig->oauth, client(rig, "smartthings"),
+                     &(struct oauth_grant){.account = "anna", .redirect_uri = CALLBACK, .scope = ""}, note_code, &lost);
     rig_crash(rig); /* from inside it is said to have been given up, once */
     assert_int_equal(lost.count, 1);
     assert_int_equal(lost.result, ERR_CANCELLED);

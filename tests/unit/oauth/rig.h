@@ -227,8 +227,9 @@ static const struct oauth_client *client(const struct rig *rig, const char *id)
 __attribute__((unused)) static struct answer allow(struct rig *rig, const char *account)
 {
     struct answer a = {0};
-    oauth_issue_code(rig->oauth, client(rig, "smartthings"), &(struct oauth_grant){account, CALLBACK, "devices", NULL},
-                     note_code, &a);
+    oauth_issue_code(rig->oauth, client(rig, "smartthings"),
+                     &(struct oauth_grant){.account = account, .redirect_uri = CALLBACK, .scope = "devices"}, note_code,
+                     &a);
     wait_for_answer(rig, &a);
     return a;
 }
@@ -296,7 +297,10 @@ __attribute__((unused)) static struct answer add_client(struct rig *rig, const c
 __attribute__((unused)) static struct answer allow_for(struct rig *rig, const char *id, const char *challenge)
 {
     struct answer a = {0};
-    const struct oauth_grant grant = {"anna", APP_CALLBACK, "devices:read devices:control", challenge};
+    const struct oauth_grant grant = {.account = "anna",
+                                      .redirect_uri = APP_CALLBACK,
+                                      .scope = "devices:read devices:control",
+                                      .code_challenge = challenge};
     oauth_issue_code(rig->oauth, client(rig, id), &grant, note_code, &a);
     wait_for_answer(rig, &a);
     return a;

@@ -32,8 +32,8 @@ static void assert_everything_says(struct rig *rig, int trouble, const struct an
     assert_int_equal(verify(rig, "nonsense"), trouble);
     assert_int_equal(oauth_verify(rig->oauth, pair->access, rig_wall, &link), trouble);
     assert_null(link);
-    oauth_issue_code(rig->oauth, client(rig, "smartthings"), &(struct oauth_grant){"anna", CALLBACK, "", NULL},
-                     note_code, &a);
+    oauth_issue_code(rig->oauth, client(rig, "smartthings"),
+                     &(struct oauth_grant){.account = "anna", .redirect_uri = CALLBACK, .scope = ""}, note_code, &a);
     assert_int_equal(wait_for_answer(rig, &a), trouble);
 }
 

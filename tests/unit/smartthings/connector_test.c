@@ -479,8 +479,10 @@ static void make_link(struct world *w)
 {
     struct waiter waiter = {.w = w};
     oauth_issue_code(w->oauth, oauth_client_find(w->oauth, "smartthings"),
-                     &(struct oauth_grant){"anna", "https://c2c-us.smartthings.com/oauth/callback", "", NULL}, on_code,
-                     &waiter);
+                     &(struct oauth_grant){.account = "anna",
+                                           .redirect_uri = "https://c2c-us.smartthings.com/oauth/callback",
+                                           .scope = ""},
+                     on_code, &waiter);
     WAIT_FOR(w, waiter.done);
     assert_int_equal(waiter.result, 0);
 }
