@@ -1,6 +1,7 @@
 #include "app/command.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -214,16 +215,47 @@ static bool read_line(char *line, int size)
     return *line != 0;
 }
 
+/* Whoever ends the program in the middle of a question gets his terminal back with its echo. */
+static struct termios loud;
+
+static void give_terminal_back(int number)
+{
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &loud);
+    (void)raise(number); /* SA_RESETHAND: as if this had not been here */
+}
+
 static bool ask_quietly(const char *prompt, const struct termios *before, char *line, int size)
 {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+    enum { COUNT = sizeof signals / sizeof signals[0] };
+    struct sigaction was[COUNT];
     struct termios quiet = *before;
+    loud = *before;
+    for (size_t i = 0; i < COUNT; i++) {
+        struct sigaction with = {.sa_handler = signals[i] == SIGTSTP ? SIG_IGN : give_terminal_back,
+                                 .sa_flags = (int)SA_RESETHAND};
+        (void)sigaction(signals[i], &with, &was[i]);
+    }
     quiet.c_lflag &= ~(tcflag_t)ECHO;
     fprintf(stderr, "%s: ", prompt);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
     bool got = read_line(line, size);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
     fputc('\n', stderr);
+    for (size_t i = 0; i < COUNT; i++) {
+        (void)sigaction(signals[i], &was[i], NULL);
+    }
     return got;
+}
+
+int command_quiet_line(const char *prompt, char *line, int size)
+{
+    struct termios before;
+    if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &before) != 0) {
+        return ERR_UNSUPPORTED;
+    }
+    *line = 0;
+    return ask_quietly(prompt, &before, line, size) || !feof(stdin) ? 0 : ERR_INVALID;
 }
 
 static int take_secret(const struct command *self, const char *what, bool twice, struct str *ret_secret)

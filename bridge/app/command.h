@@ -46,6 +46,9 @@ int command_password(const struct command *self, bool is_new, struct str *ret_pa
 
 /* Likewise a passphrase; `twice` where it makes something rather than opens it. */
 int command_passphrase(const struct command *self, bool twice, struct str *ret_passphrase);
+/* One line of the terminal without echo, may be empty. ERR_UNSUPPORTED: standard input is none; ERR_INVALID: it has
+   ended. */
+int command_quiet_line(const char *prompt, char *line, int size);
 /* Does a daemon answer on this socket? */
 bool command_daemon_runs(const char *socket);
 

@@ -44,7 +44,7 @@ static void add_options(struct str *s, const char *options)
 {
     char line[256];
     for (const char *at = options; *at; at += strcspn(at, "\n") + 1) {
-        (void)snprintf(line, sizeof line, "%.*s", (int)strcspn(at, "\n"), at + 2);
+        (void)snprintf(line, sizeof line, "%.*s", (int)strcspn(at + 2, "\n"), at + 2);
         char *meaning = strstr(line, "  ");
         assert_non_null(meaning); /* two spaces stand between an option and what it does */
         *meaning = 0;
@@ -65,7 +65,7 @@ static void write_commands(struct str *s)
         add_source(s, c->name);
         str_add_z(s, "\n.nf\n.B lightbridge ");
         add_source(s, c->name);
-        str_add_char(s, ' ');
+        str_add_char(s, *c->arguments ? ' ' : '\n');
         for (const char *at = c->arguments; *at;) { /* further forms stand on lines of their own, indented */
             size_t len = strcspn(at, "\n");
             char form[256];
