@@ -213,6 +213,7 @@ static void find_out(struct doctor *d)
     if (d->daemon) {
         (void)control_try(socket, "/control/lights", NULL, &d->lights);
         (void)control_try(socket, "/control/links", NULL, &d->links);
+        (void)control_try(socket, "/control/clients", NULL, &d->clients);
     }
     compare_secrets(d);
     look_at_public_url(d);
@@ -299,6 +300,7 @@ int command_doctor(const struct command *self, int argc, char **argv)
     json_free(d.status);
     json_free(d.lights);
     json_free(d.links);
+    json_free(d.clients);
     struct str *const texts[] = {&d.config_trouble, &d.date, &d.instance, &d.answer_why, &d.unreached};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         str_done(texts[i]);

@@ -25,9 +25,9 @@ struct doctor {
     const char *config_path, *ca_file, *connect_to;
     struct config *config; /* NULL: it cannot be read */
     struct str config_trouble;
-    bool daemon;                          /* it answered on its control socket */
-    struct json *status, *lights, *links; /* its documents, NULL without it */
-    struct url url;                       /* public.url */
+    bool daemon;                                    /* it answered on its control socket */
+    struct json *status, *lights, *links, *clients; /* its documents, NULL without it */
+    struct url url;                                 /* public.url */
     bool has_url, https;
     bool probed; /* `probe` was made and TLS was spoken */
     struct probe probe;
@@ -59,12 +59,20 @@ const char *doctor_unmet(const struct doctor *d, const struct doctor_check *chec
 void doctor_say(struct doctor_finding *f, enum doctor_verdict verdict, const char *fix, const char *reason, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* doctor_place.c: this machine; doctor_public.c: the way in; doctor_house.c: lamps, links */
+/* doctor_place.c: this machine; doctor_public.c: the way in; doctor_house.c: lamps, links; doctor_clients.c: who may
+   link, by what */
 typedef void doctor_run_fn(struct doctor *d, struct doctor_finding *f);
 doctor_run_fn doctor_configuration, doctor_daemon, doctor_store, doctor_space, doctor_permissions, doctor_clock,
     doctor_callback_hosts;
 doctor_run_fn doctor_public_url, doctor_tls, doctor_chain, doctor_certificate_name, doctor_expiry, doctor_bridge;
 doctor_run_fn doctor_drivers, doctor_lamps, doctor_clients, doctor_credentials, doctor_links, doctor_attempts;
+
+/* Is this event of a trace about a pair of credentials in a wrong place? Then it is that check's to tell, no other's.
+ */
+bool doctor_about_credentials(const struct json *event);
+/* When the youngest link was made (ms since 1970; 0: there is none): what happened before it says nothing of now. */
+int64_t doctor_last_linked(const struct doctor *d);
+int64_t doctor_number(const struct json *object, const char *key); /* 0: none */
 
 /* ---- rules: pure ---- */
 

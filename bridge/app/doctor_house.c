@@ -13,7 +13,7 @@ static const char *text_of(const struct json *object, const char *key)
     return text ? text : "";
 }
 
-static int64_t number_of(const struct json *object, const char *key)
+int64_t doctor_number(const struct json *object, const char *key)
 {
     int64_t value = 0;
     (void)json_integer(json_get(object, key), 0, INT64_MAX, &value);
@@ -76,59 +76,15 @@ void doctor_lamps(struct doctor *d, struct doctor_finding *f)
     str_done(&bad);
 }
 
-void doctor_clients(struct doctor *d, struct doctor_finding *f)
-{
-    static const char *const regions[] = {"us", "eu", "ap"};
-    const struct config_smartthings *st = &d->config->smartthings;
-    struct str missing = STR_INIT, uri = STR_INIT;
-    for (size_t i = 0; i < sizeof regions / sizeof regions[0]; i++) {
-        bool there = false;
-        str_clear(&uri);
-        str_printf(&uri, "https://c2c-%s.smartthings.com/oauth/callback", regions[i]);
-        for (unsigned k = 0; k < st->redirect_uris_count; k++) {
-            there = there || strcmp(st->redirect_uris[k], str_z(&uri)) == 0;
-        }
-        if (!there) {
-            add(&missing, ", ", str_z(&uri));
-        }
-    }
-    if (!st->client_secret_file) {
-        doctor_say(f, DOCTOR_FAILED, "`lightbridge setup` makes one",
-                   "smartthings.client_secret_file is not set: nobody can link");
-    } else if (missing.len > 0) {
-        doctor_say(f, DOCTOR_WARNING, "leave smartthings.redirect_uris out, or add them",
-                   "linking fails in these regions, whose redirect URIs are not listed: %s", str_z(&missing));
-    } else {
-        doctor_say(f, DOCTOR_OK, "", "%s, with SmartThings' three redirect URIs", st->client_id);
-    }
-    str_done(&missing);
-    str_done(&uri);
-}
-
-void doctor_credentials(struct doctor *d, struct doctor_finding *f)
-{
-    const struct config_smartthings *st = &d->config->smartthings;
-    if (!st->callback_client_id) {
-        doctor_say(f, DOCTOR_FAILED, "enter what SmartThings gave at registration: `lightbridge setup` takes it",
-                   "smartthings.callback_client_id is not set: what is switched elsewhere never shows in the app");
-    } else if (d->same_secret) {
-        doctor_say(f, DOCTOR_FAILED,
-                   "client_secret_file is what we give to SmartThings, callback_client_secret_file what it gave to us",
-                   "both pairs have the same secret: one of them was entered in the place of the other");
-    } else {
-        doctor_say(f, DOCTOR_OK, "", "two pairs, different");
-    }
-}
-
 static void judge_link(const struct json *link, int64_t now_ms, struct str *bad, bool *ret_failed)
 {
     const struct json *finding = json_get(json_get(link, "trace"), "finding");
-    int64_t used = number_of(link, "used_at");
+    int64_t used = doctor_number(link, "used_at");
     if (strcmp(text_of(json_get(link, "callback"), "state"), "needs_grant") == 0) {
         add(bad, "; ", text_of(link, "id"));
         str_printf(bad, " of %s needs a grant: the app does not hear of changes", text_of(link, "account"));
         *ret_failed = true;
-    } else if (json_is_object(finding)) {
+    } else if (json_is_object(finding) && !doctor_about_credentials(finding)) {
         add(bad, "; ", text_of(link, "id"));
         str_printf(bad, " of %s: %s: %s", text_of(link, "account"), text_of(finding, "title"),
                    text_of(finding, "sentence"));
@@ -146,7 +102,7 @@ void doctor_links(struct doctor *d, struct doctor_finding *f)
     size_t count = 0;
     bool failed = false;
     for (const struct json *x = json_first(json_get(d->links, "links")); x; x = json_next(x)) {
-        if (json_is_true(json_get(x, "alive")) && number_of(x, "redeemed_at") != 0) {
+        if (json_is_true(json_get(x, "alive")) && doctor_number(x, "redeemed_at") != 0) {
             count++;
             judge_link(x, d->now_s * 1000, &bad, &failed);
         }
@@ -165,23 +121,30 @@ void doctor_links(struct doctor *d, struct doctor_finding *f)
     str_done(&bad);
 }
 
+int64_t doctor_last_linked(const struct doctor *d)
+{
+    int64_t linked = 0;
+    for (const struct json *x = json_first(json_get(d->links, "links")); x; x = json_next(x)) {
+        linked = doctor_number(x, "redeemed_at") > linked ? doctor_number(x, "redeemed_at") : linked;
+    }
+    return linked;
+}
+
 /* Old attempts are history: only one that is newer than the last success says something of now. */
 void doctor_attempts(struct doctor *d, struct doctor_finding *f)
 {
     const struct json *last = NULL;
-    int64_t linked = 0;
-    for (const struct json *x = json_first(json_get(d->links, "links")); x; x = json_next(x)) {
-        linked = number_of(x, "redeemed_at") > linked ? number_of(x, "redeemed_at") : linked;
-    }
+    int64_t linked = doctor_last_linked(d);
     for (const struct json *x = json_first(json_get(d->links, "attempts")); x; x = json_next(x)) {
-        if (json_is_object(json_get(x, "finding")) && number_of(x, "began_at") > linked) {
+        const struct json *finding = json_get(x, "finding");
+        if (json_is_object(finding) && !doctor_about_credentials(finding) && doctor_number(x, "began_at") > linked) {
             last = x;
         }
     }
     if (last) {
         const struct json *finding = json_get(last, "finding");
         doctor_say(f, DOCTOR_WARNING, text_of(finding, "advice"), "the last attempt to link (a%lld) failed at %s: %s",
-                   (long long)number_of(last, "attempt"), text_of(finding, "title"), text_of(finding, "sentence"));
+                   (long long)doctor_number(last, "attempt"), text_of(finding, "title"), text_of(finding, "sentence"));
     } else {
         doctor_say(f, DOCTOR_OK, "", "none has failed since the last that succeeded");
     }
