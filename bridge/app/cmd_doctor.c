@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "app/command.h"
 #include "app/control.h"
@@ -179,7 +178,7 @@ static void look_at_public_url(struct doctor *d)
         probe_tls(d->url.host, d->url.port, d->connect_to, d->ca_file, PATIENCE_S, &d->probe);
         d->probed = d->probe.result == 0;
     }
-    if (d->has_url && (d->probed || !d->https)) {
+    if (d->has_url && (!d->https || (d->probed && !d->probe.old_version))) {
         ask_health(d);
     }
 }
@@ -204,7 +203,7 @@ static void compare_secrets(struct doctor *d)
 
 static void find_out(struct doctor *d)
 {
-    d->now_s = (int64_t)time(NULL);
+    d->now_s = loop_wall_ms() / 1000;
     if (config_load(d->config_path, &d->config, &d->config_trouble) != 0) {
         return;
     }

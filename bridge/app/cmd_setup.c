@@ -377,7 +377,7 @@ static int take_callback(struct setup *s)
 {
     int err;
     do {
-        char *id = NULL, *secret = NULL;
+        char *id = NULL, *secret = NULL; /* the secret is asked for where there is an id */
         bool has_secret = s->config->smartthings.callback_client_secret_file != NULL;
         err =
             ask(s, "SmartThings' client id, stClientId (empty: later)", s->config->smartthings.callback_client_id, &id);
@@ -387,7 +387,7 @@ static int take_callback(struct setup *s)
                                         : "SmartThings' client secret, stClientSecret",
                              &secret);
         }
-        if (err == 0 && *id) {
+        if (err == 0 && secret) {
             err = apply_callback(s, id, secret);
         }
         if (secret) {

@@ -237,8 +237,8 @@ static bool ask_quietly(const char *prompt, const struct termios *before, char *
         (void)sigaction(signals[i], &with, &was[i]);
     }
     quiet.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet); /* before the question: a fast answer is neither shown nor lost */
     fprintf(stderr, "%s: ", prompt);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
     bool got = read_line(line, size);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
     fputc('\n', stderr);

@@ -150,6 +150,12 @@ static const struct json *finding_of(const struct json *trace, const char *cause
     return strcmp(text_of(finding, "cause"), cause) == 0 ? finding : NULL;
 }
 
+/* One that lives and of which tokens came; the others are attempts. */
+static bool is_link(const struct json *link)
+{
+    return json_is_true(json_get(link, "alive")) && doctor_number(link, "redeemed_at") != 0;
+}
+
 /* SmartThings showed us what it had given to us. An authorization request that would be right by now, because the
    configuration was mended since, is history. */
 static const struct json *shown_to_us(const struct doctor *d)
@@ -166,7 +172,7 @@ static const struct json *shown_to_us(const struct doctor *d)
     }
     for (const struct json *x = json_first(json_get(d->links, "links")); x; x = json_next(x)) {
         const struct json *finding = finding_of(json_get(x, "trace"), "swapped_credentials");
-        if (finding && json_is_true(json_get(x, "alive"))) {
+        if (finding && is_link(x)) {
             last = finding;
         }
     }
@@ -180,7 +186,7 @@ static const struct json *shown_by_us(const struct doctor *d)
         const struct json *trace = json_get(x, "trace");
         const struct json *refused = finding_of(trace, "callback_client_refused");
         const struct json *other = finding_of(trace, "grant_refused_client_id");
-        if (json_is_true(json_get(x, "alive")) && (refused || other)) {
+        if (is_link(x) && (refused || other)) {
             return refused ? refused : other;
         }
     }

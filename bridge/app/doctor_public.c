@@ -110,7 +110,9 @@ void doctor_expiry(struct doctor *d, struct doctor_finding *f)
 void doctor_bridge(struct doctor *d, struct doctor_finding *f)
 {
     const char *own = json_get_text(d->status, "instance");
-    if (d->answer == ERR_DENIED) {
+    if (d->probe.old_version) {
+        doctor_say(f, DOCTOR_SKIPPED, "", "not asked: the version of TLS comes first");
+    } else if (d->answer == ERR_DENIED) {
         doctor_say(f, DOCTOR_SKIPPED, "", "not asked: the certificate comes first");
     } else if (d->answer != 0) {
         doctor_say(f, DOCTOR_FAILED, "see that the proxy leads to public.listen", "GET /healthz got no answer: %s",

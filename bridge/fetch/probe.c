@@ -144,8 +144,12 @@ static void shake_hands(SSL_CTX *ctx, int fd, const char *host, struct probe *p)
         (void)SSL_shutdown(ssl);
     } else {
         unsigned long code = ERR_get_error();
-        const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
-        (void)snprintf(text, sizeof text, "%s", reason ? reason : "it closed the connection, or said nothing");
+        int reason = ERR_GET_REASON(code);
+        const char *said = reason == SSL_R_WRONG_VERSION_NUMBER ? "what answers there speaks something else"
+                           : code == 0 || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING
+                               ? "it closed the connection, or said nothing"
+                               : ERR_reason_error_string(code);
+        (void)snprintf(text, sizeof text, "%s", said ? said : "an unknown error");
         (void)fail(p, ERR_REJECTED, "no TLS comes of it", text);
     }
     SSL_free(ssl);

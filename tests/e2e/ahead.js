@@ -6,7 +6,8 @@ import { binaries, startBridge } from "./harness.js";
 
 const shim = join(binaries, "tests/e2e/shim/clock_shim.so");
 
-/** Starts the daemon in `place`; the bridge has pass(seconds). Its clocks are those of this machine, `seconds` ahead. */
+/** Starts the daemon in `place`; the bridge has pass(seconds), and `clock`:
+ * the environment of programs that are to live in its time. Its clocks are those of this machine, `seconds` ahead. */
 export async function startAhead(t, place, { seconds = 0, ...options } = {}) {
     assert.ok(existsSync(shim), `${shim} is missing`);
     const clock = join(place.folder, "clock");
@@ -23,7 +24,7 @@ export async function startAhead(t, place, { seconds = 0, ...options } = {}) {
         LB_CLOCK: clock,
         ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ""}:verify_asan_link_order=0`,
     };
-    const bridge = await startBridge(t, { place, env, ...options });
+    const bridge = Object.assign(await startBridge(t, { place, env, ...options }), { clock: env });
     /** Seconds pass. */
     bridge.pass = async (more) => {
         ahead += BigInt(more) * 1000n;

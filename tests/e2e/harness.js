@@ -312,9 +312,9 @@ export async function installation(
             return { code: done.status, stdout: done.stdout, stderr: done.stderr };
         },
         /** The same, without stopping this process: for tests that serve the daemon meanwhile. */
-        async runBeside(args, { input = "" } = {}) {
+        async runBeside(args, { input = "", env } = {}) {
             const [word, ...words] = [...commandWrap, program, ...args, "--config", file];
-            const child = spawn(word, words);
+            const child = spawn(word, words, { env: { ...process.env, ...env } });
             const out = { stdout: "", stderr: "" };
             child.stdout.on("data", (d) => (out.stdout += d));
             child.stderr.on("data", (d) => (out.stderr += d));
@@ -335,7 +335,7 @@ export async function installation(
 
 /**
  * The daemon in an installation. Options as installation(), or {place} of one that exists; `unwell`: it is to say on
- * /healthz that it is not well.
+ * /healthz that it is not well; `byControl`: it is asked at its control socket, where nobody else can be.
  */
 export async function startBridge(t, options = {}) {
     const place = options.place ?? (await installation(t, options));
@@ -347,6 +347,9 @@ export async function startBridge(t, options = {}) {
         program,
         "lightbridge to answer /healthz",
         async () => {
+            if (options.byControl) {
+                return (await place.control("GET", "/control/status")).status === 200;
+            }
             const answer = await fetch(`${place.publicUrl}/healthz`, { signal: AbortSignal.timeout(5000 * patience) });
             const { status, error } = await answer.json();
             return options.unwell ? answer.status === 503 && error === "unwell" : answer.ok && status === "ok";
