@@ -6,8 +6,10 @@ import { binaries, startBridge } from "./harness.js";
 
 const shim = join(binaries, "tests/e2e/shim/clock_shim.so");
 
-/** Starts the daemon in `place`; the bridge has pass(seconds), and `clock`:
- * the environment of programs that are to live in its time. Its clocks are those of this machine, `seconds` ahead. */
+/**
+ * Starts the daemon in `place`; the bridge has pass(seconds), and `clock`: the environment of programs that are to live in
+ * its time. Its clocks are those of this machine, `seconds` ahead.
+ */
 export async function startAhead(t, place, { seconds = 0, ...options } = {}) {
     assert.ok(existsSync(shim), `${shim} is missing`);
     const clock = join(place.folder, "clock");
