@@ -167,8 +167,13 @@ void probe_tls(const char *host, uint16_t port, const char *connect_to, const ch
         *colon = 0;
         (void)snprintf(number, sizeof number, "%s", colon + 1);
     }
+    char *name = where;
+    if (*name == '[' && name[strlen(name) - 1] == ']') { /* an IPv6 address */
+        name[strlen(name) - 1] = 0;
+        name++;
+    }
     SSL_CTX *ctx = context_new(ca_file, ret_probe);
-    int fd = ret_probe->result == 0 ? connect_to_host(where, number, timeout_s, ret_probe) : -1;
+    int fd = ret_probe->result == 0 ? connect_to_host(name, number, timeout_s, ret_probe) : -1;
     if (fd >= 0) {
         shake_hands(ctx, fd, host, ret_probe);
         close(fd);

@@ -32,7 +32,7 @@ static int make_certificates(void **state)
         " openssl req $new -keyout server.key -out server.csr -subj /CN=server &&"
         " echo subjectAltName=DNS:lights.test,DNS:*.house.test,IP:127.0.0.1 >ext &&"
         " openssl x509 -req -in server.csr -CA root.pem -CAkey root.key -CAcreateserial -out server.pem -extfile ext"
-        " -days 10 && cat server.pem root.pem >chain.pem &&"
+        " -days 10 &&"
         " openssl req -x509 $new -keyout self.key -out self.pem -subj /CN=self -days 10";
     char command[1024];
     (void)state;
@@ -142,7 +142,7 @@ static struct server start_stranger(const char *answer)
 
 static void a_chain(void **state)
 {
-    struct server s = start("-cert server.pem -key server.key -cert_chain chain.pem");
+    struct server s = start("-cert server.pem -key server.key -cert_chain root.pem");
     struct probe p;
     int64_t now_s = (int64_t)time(NULL);
     (void)state;
