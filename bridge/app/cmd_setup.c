@@ -17,8 +17,11 @@
 #include "base/mem.h"
 #include "base/secrets.h"
 
-#define SECRET_FILE "smartthings.secret"
-#define CALLBACK_SECRET_FILE "callback.secret"
+/* Where there is a folder of secrets beside the configuration the service gets them from there, and from nowhere else
+   (packaging/debian/lightbridge.service). */
+#define SECRETS_FOLDER "secrets"
+#define SECRET_FILE SECRETS_FOLDER "/smartthings.secret"
+#define CALLBACK_SECRET_FILE SECRETS_FOLDER "/callback.secret"
 #define SECRET_BYTES 24u
 
 struct setup {
@@ -255,21 +258,31 @@ static int take_url(struct setup *s)
     return err;
 }
 
+/* Of SECRET_FILE, or what it is called where there is no such folder. */
+static const char *place_secret(const struct setup *s, const char *name)
+{
+    struct stat st;
+    char *folder = file_resolve(s->path, SECRETS_FOLDER);
+    bool there = stat(folder, &st) == 0 && S_ISDIR(st.st_mode);
+    free(folder);
+    return there ? name : strrchr(name, '/') + 1;
+}
+
 /* SmartThings is told this secret once: what is there is kept. */
 static int make_secret(struct setup *s, struct str *secret)
 {
-    const char *path = s->config->smartthings.client_secret_file;
+    const char *path = s->config->smartthings.client_secret_file, *name = place_secret(s, SECRET_FILE);
     int err = 0;
     if (path && file_read_secret(path, secret, NULL) == 0) {
         return 0;
     }
-    char *there = file_resolve(s->path, SECRET_FILE);
+    char *there = file_resolve(s->path, name);
     if (path || file_read_secret(there, secret, NULL) != 0) {
         secrets_random_text(secret, SECRET_BYTES);
-        err = write_secret(s, path ? path : SECRET_FILE, str_z(secret));
+        err = write_secret(s, path ? path : name, str_z(secret));
     }
     free(there);
-    return err != 0 || path ? err : apply(s, &(struct edit){"smartthings", "client_secret_file", SECRET_FILE}, 1);
+    return err != 0 || path ? err : apply(s, &(struct edit){"smartthings", "client_secret_file", name}, 1);
 }
 
 static int write_first(struct setup *s, struct str *secret)
@@ -356,7 +369,8 @@ static int apply_callback(struct setup *s, const char *id, const char *secret)
         edits[count++] = (struct edit){"smartthings", "callback_client_id", id};
     }
     if (!st->callback_client_secret_file) {
-        edits[count++] = (struct edit){"smartthings", "callback_client_secret_file", CALLBACK_SECRET_FILE};
+        edits[count++] =
+            (struct edit){"smartthings", "callback_client_secret_file", place_secret(s, CALLBACK_SECRET_FILE)};
     }
     int err = count > 0 ? apply(s, edits, count) : 0; /* swapped pairs are refused here */
     if (err != 0) {

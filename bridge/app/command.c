@@ -84,8 +84,10 @@ const struct command commands[] = {
     {"setup", "", "from nothing to \"now link it in the app\"", "",
      "Asks for the public URL and an account, makes the client secret, prints what to enter in\n"
      "SmartThings' developer console, takes the credentials that it gives back, and ends with\n"
-     "doctor. Can be run again: an empty answer keeps what is there. The configuration as it\n"
-     "was is kept beside it, as lightbridge.yaml.before-setup.\n",
+     "doctor. A wrong answer is asked again, with the reason; Ctrl-C stops it between two files,\n"
+     "never in one. Can be run again: an empty answer keeps what is there. Where a directory\n"
+     "secrets lies beside the configuration, secrets go there. The configuration as it was is\n"
+     "kept beside it, as lightbridge.yaml.before-setup.\n",
      command_setup},
     {"doctor", "[--json] [--ca-file FILE] [--connect H:P]", "every check with its verdict, and what to do",
      "  --json          machine-readable; described in lightbridge(1)\n"
@@ -101,8 +103,8 @@ const struct command commands[] = {
      "  --connect H:P   connects to host H, port P: for routers that do not lead back in\n",
      "The password is asked for on the terminal, or taken as one line of standard input.\n"
      "A line for each step: link, discovery, callbacks, refresh, a command that leaves the\n"
-     "lamp as it is, token renewal, unlink. The link and its trace are gone afterwards;\n"
-     "other links are not touched.\n",
+     "lamp as it is, token renewal, unlink. The link and its trace are gone afterwards, also\n"
+     "where it or the daemon ended in the middle; other links are not touched.\n",
      command_selftest},
     {"store", "reset [--yes]", "gives up the store: all links and accounts go; the old file is kept aside",
      "  --yes           does not ask\n", "The daemon must not be running. Lights keep their ids.\n", command_store},
