@@ -89,6 +89,7 @@ test("who answers there: another lightbridge, no lightbridge, nobody", { timeout
 const urls = {
     "no public URL": [{ url: undefined }, /is not set/, /lightbridge setup/],
     "http, on this machine": [{ url: "http://127.0.0.1:8000" }, /is not https/, /https:\/\/NAME/],
+    "https, but leading nowhere else by number": [{ url: "https://127.0.0.1" }, /nowhere but to this machine/, /from outside/],
     "https, but leading nowhere else": [{ url: "https://localhost" }, /nowhere but to this machine/, /from outside/],
 };
 for (const [name, [url, reason, fix]] of Object.entries(urls)) {
