@@ -314,3 +314,9 @@ test("no driver, no lamp", { timeout: 60_000 }, async (t) => {
     assert.match(found.of("drivers").fix, /mqtt/);
     assert.match(found.of("lamps").reason, /no lamp yet/);
 });
+
+test("a broker that was never there, without a Zigbee2MQTT whose silence would tell it", { timeout: 60_000 }, async (t) => {
+    const mqtt = [{ name: "home", url: `mqtt://127.0.0.1:${await freePort()}`, zigbee2mqtt: [], tasmota: ["tasmota/discovery"] }];
+    const { bridge, seen } = await behind(t, {}, { extra: { mqtt } });
+    finds(await doctor(bridge, seen), "drivers failed", /^mqtt\/home: not connected to 127\.0\.0\.1/, /start the broker/);
+});

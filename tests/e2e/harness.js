@@ -208,6 +208,9 @@ function yaml(value, indent = "") {
     return Object.entries(value)
         .filter(([, v]) => v !== undefined)
         .map(([key, v]) => {
+            if (Array.isArray(v) && v.length === 0) {
+                return `${indent}${key}: []\n`;
+            }
             if (Array.isArray(v)) {
                 const items = v.map((item) => {
                     const text = typeof item === "object" ? yaml(item, `${indent}    `).trimStart() : `${JSON.stringify(item)}\n`;
