@@ -62,17 +62,6 @@ test("account, SmartThings' pair; other keys and comments stay; again, what is t
     assert.equal(p.read("lightbridge.yaml"), after.replace(URL, "https://other.invalid"));
 });
 
-test("a folder of secrets beside the configuration, as the package has it, is where they go", { timeout: 60_000 }, async (t) => {
-    const p = place(t);
-    mkdirSync(join(p.folder, "secrets"), { mode: 0o700 });
-    const said = await setup(p.file, [URL, "", "viper-id", "viper-secret"]);
-    assert.match(said.stdout, /ok +credential pairs/, said.stdout + said.stderr);
-    assert.deepEqual(readdirSync(join(p.folder, "secrets")).sort(), ["callback.secret", "smartthings.secret"]);
-    assert.match(p.read("lightbridge.yaml"), /client_secret_file: "?secrets\/smartthings\.secret/);
-    assert.match(p.read("lightbridge.yaml"), /callback_client_secret_file: "?secrets\/callback\.secret/);
-    assert.deepEqual(readdirSync(p.folder).sort(), ["lightbridge.yaml", "lightbridge.yaml.before-setup", "secrets"]);
-});
-
 for (const [name, answers, says] of [
     ["a URL that is none", ["lights.example.org"], /no https URL/],
     ["a port that SmartThings does not take", ["https://lights.invalid:8443"], /80 to 8002/],
