@@ -109,9 +109,8 @@ static struct topic *dequeue(struct topics *t)
     return topic;
 }
 
-static void flush(void *user)
+void topics_flush(struct topics *t)
 {
-    struct topics *t = user;
     while (t->first_queued) {
         char *filters[CONNECTION_MAX_FILTERS];
         size_t count = 0;
@@ -122,6 +121,11 @@ static void flush(void *user)
     }
 }
 
+static void flush(void *user)
+{
+    topics_flush(user);
+}
+
 void topics_up(struct topics *t)
 {
     t->up = true;
@@ -130,7 +134,7 @@ void topics_up(struct topics *t)
             enqueue(t, topic);
         }
     }
-    flush(t);
+    topics_flush(t);
 }
 
 void topics_down(struct topics *t)
@@ -184,7 +188,7 @@ static void remove_topic(struct topics *t, struct topic *topic)
     char *filter = topic->name;
     struct topic **at = bucket(t, topic->name);
     if (t->up) {
-        flush(t); /* the broker hears it in the order in which it happened */
+        topics_flush(t); /* the broker hears it in the order in which it happened */
         connection_unsubscribe(t->connection, &filter, 1);
     }
     while (*at != topic) {

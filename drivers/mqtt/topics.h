@@ -34,6 +34,9 @@ void topics_leave(struct topics *t, struct listener *listener); /* the last one 
 const char *topics_name(const struct listener *listener);       /* NULL: listens to nothing */
 bool topics_good(const char *topic);                            /* could it be subscribed and published to? */
 
+/* What is to be subscribed soon is subscribed now: before a question whose answer comes there. */
+void topics_flush(struct topics *t);
+
 /* The broker is there: all are subscribed. */
 void topics_up(struct topics *t);
 void topics_down(struct topics *t); /* it is not, or not to be told any more; NULL is legal */

@@ -116,6 +116,7 @@ void z2m_question_due(void *user)
 {
     struct z2m *z = user;
     uint8_t jitter;
+    topics_flush(z->dialect.broker->topics); /* or the answer might come too early */
     if (!z->first_question) {
         ask_all(z, true);
     }

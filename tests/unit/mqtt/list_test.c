@@ -226,6 +226,19 @@ static void news_one_by_one_are_no_burst_of_questions(void **unused)
     WAIT(wire.count == 5);
 }
 
+/* Its answer may be quick. */
+static void a_lamp_is_heard_before_it_is_asked(void **unused)
+{
+    (void)unused;
+    wire_up();
+    say("z/bridge/state", "online");
+    say("z/bridge/devices", "[" LAMP("0x5", "Five") "]");
+    size_t before = wire.filters;
+    WAIT(wire.count == 1);
+    assert_string_equal(last_topic(), "z/0x5/get");
+    assert_int_equal(wire.sent[0].filters, before + 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +251,7 @@ int main(void)
         CASE(a_newer_list_replaces_one_under_way),
         CASE(lamps_are_asked_one_by_one),
         CASE(what_was_asked_too_early_is_asked_again),
+        CASE(a_lamp_is_heard_before_it_is_asked),
         CASE(news_one_by_one_are_no_burst_of_questions),
     };
     return run_cases("zigbee2mqtt: lists", tests, sizeof tests / sizeof tests[0]);

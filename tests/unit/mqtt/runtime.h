@@ -37,7 +37,8 @@ static struct wire {
     struct str subscribed; /* "FILTER\n" each */
     struct {
         char *topic, *payload;
-        int mid; /* 0: qos 0 */
+        int mid;        /* 0: qos 0 */
+        size_t filters; /* that were subscribed before it */
     } sent[SENT_MAX];
     char *last_filter;
 } wire;
@@ -74,6 +75,7 @@ int connection_publish(struct connection *c, const char *topic, const struct str
     wire.sent[wire.count].topic = mem_text(topic);
     wire.sent[wire.count].payload = mem_text_n(payload->data, payload->len);
     wire.sent[wire.count].mid = ret_mid ? (int)wire.count + 100 : 0;
+    wire.sent[wire.count].filters = wire.filters;
     if (ret_mid) {
         *ret_mid = (int)wire.count + 100;
     }
