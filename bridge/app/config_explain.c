@@ -171,7 +171,7 @@ static void explain_value(struct str *s, const struct config_places *places, con
     static const char *const kinds[] = {
         [CONFIG_TEXT] = "is one value", [CONFIG_LIST] = "is a list", [CONFIG_KEYS] = "is a group of keys"};
     const struct config_key *key = place ? config_key_of(place->path) : NULL;
-    const char *value = strncmp(what, "Invalid ", 8) == 0 ? strstr(what, " value: ") : NULL;
+    bool invalid = strncmp(what, "Invalid ", 8) == 0 && strstr(what, " value: ");
     if (!place || !*place->path) {
         const struct config_place *root = config_places_find(places, "");
         str_printf(s, "the file %s; right would be keys such as \"public:\", or nothing at all",
@@ -179,11 +179,8 @@ static void explain_value(struct str *s, const struct config_places *places, con
         return;
     }
     str_printf(s, "%s: ", place->path);
-    if (value) {
-        value += strlen(" value: ");
-        size_t quoted = *value == '\'';
-        size_t len = strlen(value) - 2 * quoted;
-        str_printf(s, "\"%.*s\" is not good", (int)len, value + quoted);
+    if (invalid && place->text) { /* what libcyaml names is what it has made of it, 2^64 - 1 of -1 */
+        str_printf(s, "\"%s\" is not good", place->text);
     } else {
         str_add_z(s, place->kind == CONFIG_TEXT && place->len == 0 ? "has no value" : kinds[place->kind]);
     }

@@ -96,6 +96,7 @@ static bool scalar(struct walk *w, const yaml_event_t *event)
     enter_value(w);
     struct config_place *place = add_place(w, &event->start_mark, CONFIG_TEXT);
     place->len = event->data.scalar.length;
+    place->text = mem_text_n((const char *)event->data.scalar.value, place->len);
     place->has_nul = memchr(event->data.scalar.value, 0, place->len) != NULL;
     leave_value(w);
     return true;
@@ -193,6 +194,7 @@ void config_places_free(struct config_places *places)
     }
     for (size_t i = 0; i < places->count; i++) {
         free(places->list[i].path);
+        free(places->list[i].text);
     }
     free(places->list);
     free(places->problem);

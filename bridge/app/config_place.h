@@ -13,7 +13,8 @@ enum config_kind { CONFIG_TEXT, CONFIG_LIST, CONFIG_KEYS };
 struct config_place {
     char *path; /* "mqtt[0].url"; "" for the whole */
     enum config_kind kind;
-    size_t len;   /* bytes of a text */
+    char *text;   /* as it stands there; NULL for what is no text */
+    size_t len;   /* its bytes */
     bool has_nul; /* a text with a zero byte inside, which no C string can hold */
     size_t line, column;
     size_t key_line, key_column; /* of the key itself; as the value's for list entries */

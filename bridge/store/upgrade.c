@@ -159,7 +159,8 @@ static int migrate_copy(struct upgrade *u)
 static int check_copy(struct upgrade *u)
 {
     int64_t whole = 0, broken = 0;
-    int rc = ask(u->copy, "SELECT integrity_check = 'ok' FROM pragma_integrity_check(1)", 0, &whole);
+    /* Its argument, a number of errors, is a table's name to SQLite 3.46; the first row says it without one. */
+    int rc = ask(u->copy, "SELECT integrity_check = 'ok' FROM pragma_integrity_check", 0, &whole);
     if (rc == SQLITE_OK) {
         rc = ask(u->copy, "SELECT count(*) FROM pragma_foreign_key_check", 0, &broken);
     }

@@ -170,6 +170,9 @@ static void another_topic_is_the_same_lamp(void **unused)
     assert_int_equal(info(FIRST).reach, LIGHT_REACH_ONLINE);
     ask(&a, FIRST, level(20), 0);
     assert_string_equal(last_topic(), "cmnd/bed/left/Dimmer");
+    say("stat/bed/left/RESULT", "{\"POWER\":\"ON\",\"Dimmer\":20}");
+    WAIT(a.done);
+    assert_int_equal(a.result, 0);
 }
 
 /* The dead one's announcement stays retained; the topic is whose was heard last. */
