@@ -11,6 +11,10 @@ static const struct subcommand subcommands[] = {
      subcommand_zigbee2mqtt},
     {"tasmota", "[--broker URL] [--modules N] [--kind KIND] [...]", "plays any number of Tasmota modules",
      subcommand_tasmota},
+    {"shelly", "[--broker URL] [--devices N] [--generation 1|2] [...]", "plays Shellys, each with its own connection",
+     subcommand_shelly},
+    {"wled", "[--broker URL] [--devices N] [--http PORT] [...]", "plays WLED strips, over MQTT and HTTP",
+     subcommand_wled},
     {"smartthings", "--account NAME --password-file FILE [...]",
      "plays SmartThings against a bridge: links, asks, commands, is told", subcommand_smartthings},
 };

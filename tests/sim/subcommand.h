@@ -42,6 +42,8 @@ int subcommand_usage(const struct subcommand *self, const char *format, ...) __a
 
 int subcommand_zigbee2mqtt(const struct subcommand *self, int argc, char **argv);
 int subcommand_tasmota(const struct subcommand *self, int argc, char **argv);
+int subcommand_shelly(const struct subcommand *self, int argc, char **argv);
+int subcommand_wled(const struct subcommand *self, int argc, char **argv);
 int subcommand_smartthings(const struct subcommand *self, int argc, char **argv);
 
 #endif
