@@ -7,7 +7,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "mqtt/dialect.h"
+#include "mqtt/shelly.h"
+#include "mqtt/shelly1.h"
 #include "mqtt/tasmota.h"
+#include "mqtt/wled.h"
 #include "mqtt/z2m.h"
 
 struct mqtt {
@@ -24,6 +27,9 @@ static const struct {
 } kinds[] = {
     {&z2m_dialect, offsetof(struct mqtt_config, zigbee2mqtt)},
     {&tasmota_dialect, offsetof(struct mqtt_config, tasmota)},
+    {&shelly_dialect, offsetof(struct mqtt_config, shelly)},
+    {&shelly1_dialect, offsetof(struct mqtt_config, shelly1)},
+    {&wled_dialect, offsetof(struct mqtt_config, wled)},
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
@@ -66,9 +72,8 @@ static void down(void *user, const char *why)
 static void message(void *user, const char *topic, const char *payload, size_t len)
 {
     struct mqtt *m = user;
-    if (topics_heard(m->broker.topics, topic, payload, len)) {
-        return;
-    }
+    /* A topic that one listens to may lie in what another has by a wildcard. */
+    (void)topics_heard(m->broker.topics, topic, payload, len);
     for (size_t i = 0; i < m->count; i++) {
         struct dialect *d = m->dialects[i];
         if (d->ops->message && d->ops->message(d, topic, payload, len)) {
@@ -112,6 +117,20 @@ static int connect_to(struct mqtt *m, const struct mqtt_config *c)
     return err;
 }
 
+static int start_dialect(struct mqtt *m, size_t kind, const char *topic)
+{
+    struct dialect *d = mem_alloc(kinds[kind].ops->size);
+    *d = (struct dialect){kinds[kind].ops, &m->broker, topic};
+    int err = d->ops->start(d);
+    if (err != 0) {
+        free(d);
+        return err;
+    }
+    m->dialects[m->count++] = d;
+    return 0;
+}
+
+/* What has one topic comes before what has many by a wildcard: messages are offered in this order. */
 static int start_dialects(struct mqtt *m, const struct mqtt_config *c)
 {
     size_t count = 0;
@@ -121,16 +140,13 @@ static int start_dialects(struct mqtt *m, const struct mqtt_config *c)
         }
     }
     m->dialects = mem_array(count + 1, sizeof(struct dialect *));
-    for (size_t kind = 0; kind < KINDS; kind++) {
-        for (const char *const *topic = topics_of(c, kind); *topic; topic++) {
-            struct dialect *d = mem_alloc(kinds[kind].ops->size);
-            *d = (struct dialect){kinds[kind].ops, &m->broker, *topic};
-            int err = d->ops->start(d);
+    for (size_t pass = 0; pass < 2 * KINDS; pass++) {
+        for (const char *const *topic = topics_of(c, pass / 2); *topic; topic++) {
+            bool many = strchr(*topic, '+') != NULL;
+            int err = many == (pass % 2 == 1) ? start_dialect(m, pass / 2, *topic) : 0;
             if (err != 0) {
-                free(d);
                 return err;
             }
-            m->dialects[m->count++] = d;
         }
     }
     return 0;

@@ -21,6 +21,9 @@ struct mqtt_config {
     /* What speaks there: topics of each dialect, NULL-terminated; NULL or none: the dialect is off. */
     const char *const *zigbee2mqtt; /* base topics; none contains another's topics */
     const char *const *tasmota;     /* where its modules announce themselves: "tasmota/discovery" */
+    const char *const *shelly;      /* topic prefixes; "+" for all of one level */
+    const char *const *shelly1;     /* what all lie under: "shellies" */
+    const char *const *wled;        /* "wled/+" for all there, "TOPIC" or "TOPIC HOST" of one strip */
 };
 
 extern const struct driver_ops mqtt_driver;

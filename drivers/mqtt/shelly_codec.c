@@ -106,6 +106,11 @@ static bool read_component_name(const char *name, size_t len, enum shelly_kind *
     return false;
 }
 
+void shelly_component_name(const struct shelly_lamp *lamp, char ret_name[SHELLY_COMPONENT])
+{
+    (void)snprintf(ret_name, SHELLY_COMPONENT, "%s:%u", kinds[lamp->kind].component, lamp->id);
+}
+
 bool shelly_is_component(const struct shelly_lamp *lamp, const char *name, size_t len)
 {
     enum shelly_kind kind;
@@ -334,8 +339,8 @@ int shelly_read_config(const struct json_bytes *result, struct shelly_lamp *lamp
         return ERR_INVALID;
     }
     for (size_t i = 0; i < count; i++) {
-        char key[32];
-        (void)snprintf(key, sizeof key, "%s:%u", kinds[lamps[i].kind].component, lamps[i].id);
+        char key[SHELLY_COMPONENT];
+        shelly_component_name(&lamps[i], key);
         const struct json *component = json_get(root, key);
         copy_text(lamps[i].name, sizeof lamps[i].name, json_get_text(component, "name"));
         if (lamps[i].profile.can & LIGHT_KELVIN) {

@@ -15,7 +15,7 @@
 
 #define SHELLY_MAX_FRAME 65536u /* bytes of a frame or a status */
 #define SHELLY_MAX_LAMPS 16u    /* lights and switches of one device */
-#define SHELLY_NAME 128u        /* a name, model or version with its NUL */
+#define SHELLY_NAME 65u         /* a name, model or version with its NUL */
 
 enum shelly_kind { SHELLY_SWITCH, SHELLY_LIGHT, SHELLY_RGB, SHELLY_RGBW, SHELLY_CCT, SHELLY_RGBCCT, SHELLY_KINDS };
 
@@ -40,9 +40,11 @@ int shelly_read_frame(const char *bytes, size_t len, struct shelly_frame *ret_fr
 size_t shelly_read_lamps(const struct json_bytes *status, struct shelly_lamp ret_lamps[SHELLY_MAX_LAMPS]);
 /* What a status, full or partial, says of a lamp. A lamp that fades has its target. Nothing where it is not in it. */
 void shelly_read_status(const struct json_bytes *status, const struct shelly_lamp *lamp, struct light_state *ret_patch);
-/* The same from the lamp's own object alone, as it comes on PREFIX/status/light:0. */
+/* The same from the own object of the lamp alone: the answer to Light.GetStatus. */
 void shelly_read_component(const struct json_bytes *component, const struct shelly_lamp *lamp,
                            struct light_state *ret_patch);
+#define SHELLY_COMPONENT 16u
+void shelly_component_name(const struct shelly_lamp *lamp, char ret_name[SHELLY_COMPONENT]); /* "light:0" */
 /* Does the name of a component ("light:0", `len` bytes) mean this lamp? */
 bool shelly_is_component(const struct shelly_lamp *lamp, const char *name, size_t len);
 

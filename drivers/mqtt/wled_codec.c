@@ -91,21 +91,6 @@ int wled_read_color(const char *bytes, size_t len, const struct wled_lamp *lamp,
     return 0;
 }
 
-int wled_read_xml(const char *bytes, size_t len, bool *ret_white)
-{
-    static const char open[] = "<wv>";
-    const char *at = len <= WLED_MAX_MESSAGE ? memmem(bytes, len, open, sizeof open - 1) : NULL;
-    if (!at) {
-        return ERR_INVALID;
-    }
-    at += sizeof open - 1;
-    if (at == bytes + len || (*at != '-' && !isdigit((unsigned char)*at))) {
-        return ERR_INVALID;
-    }
-    *ret_white = *at != '-'; /* -1: none */
-    return 0;
-}
-
 int wled_read_online(const char *bytes, size_t len, bool *ret_online)
 {
     bool online = len == 6 && memcmp(bytes, "online", 6) == 0;
@@ -254,7 +239,7 @@ static void read_shown(const struct json *segment, const struct wled_lamp *lamp,
     }
 }
 
-static void read_segment(const struct json *segment, uint8_t whole, struct wled_device *d)
+static void read_segment(const struct json *segment, uint8_t whole, bool dark, struct wled_device *d)
 {
     uint8_t id, lc;
     if (d->segment_count == WLED_MAX_SEGMENTS || !read_byte(json_get(segment, "id"), &id) || id == WLED_WHOLE) {
@@ -266,6 +251,7 @@ static void read_segment(const struct json *segment, uint8_t whole, struct wled_
     copy_text(lamp->name, sizeof lamp->name, json_get_text(segment, "n"));
     read_on(segment, state);
     read_shown(segment, lamp, state);
+    state->on = state->on && !dark; /* a segment lights only where its strip does */
     state->has &= lamp->profile.can;
     d->segment_count++;
 }
@@ -306,7 +292,8 @@ int wled_read_document(const char *bytes, size_t len, struct wled_device *ret_de
     ret_device->whole = wled_make_lamp(WLED_WHOLE, lc & 7u);
     const struct json *segments = json_get(state, "seg");
     for (const struct json *s = json_is_array(segments) ? json_first(segments) : NULL; s; s = json_next(s)) {
-        read_segment(s, lc & 7u, ret_device);
+        read_segment(s, lc & 7u, json_is_bool(json_get(state, "on")) && !json_is_true(json_get(state, "on")),
+                     ret_device);
     }
     read_whole(state, ret_device);
     json_free(root);

@@ -11,7 +11,7 @@
 #include "base/str.h"
 #include "model/light.h"
 
-#define WLED_MAX_MESSAGE 4096u    /* bytes of g, c, v, status */
+#define WLED_MAX_MESSAGE 4096u    /* bytes of a command */
 #define WLED_MAX_DOCUMENT 131072u /* bytes of /json/si: a long list of segments has 20 kB */
 #define WLED_MAX_SEGMENTS 32u
 #define WLED_NAME 64u /* a name or version with its NUL */
@@ -30,12 +30,10 @@ struct wled_lamp {
 };
 struct wled_lamp wled_make_lamp(uint8_t segment, uint8_t capabilities);
 
-/* ---- over MQTT: TOPIC/g, /c, /v and /status. All ERR_INVALID. ---- */
+/* ---- over MQTT: TOPIC/g, /c and /status (/v, the XML, says nothing else of a light). All ERR_INVALID. ---- */
 
 int wled_read_level(const char *bytes, size_t len, struct light_state *ret_patch); /* 0 is off */
 int wled_read_color(const char *bytes, size_t len, const struct wled_lamp *lamp, struct light_state *ret_patch);
-/* The XML: only whether the strip has white diodes, which nothing else over MQTT says. */
-int wled_read_xml(const char *bytes, size_t len, bool *ret_white);
 int wled_read_online(const char *bytes, size_t len, bool *ret_online); /* online or offline */
 
 /* TOPIC/api. transition_ms 0: at once. Always asks for an answer: WLED says nothing where nothing changes. */

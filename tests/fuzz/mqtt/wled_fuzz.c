@@ -1,4 +1,4 @@
-/* Whatever a WLED, or who says he is one, may send. The first byte says what it is: g, c, v, s as the topics, j the
+/* Whatever a WLED, or who says he is one, may send. The first byte says what it is: g, c, s as the topics, j the
    document that it has over HTTP. */
 #include <stddef.h>
 #include <stdint.h>
@@ -70,9 +70,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             (void)wled_read_color(bytes, size - 1, &lamp, &state);
             check_state(&state);
         }
-        break;
-    case 'v':
-        (void)wled_read_xml(bytes, size - 1, &yes);
         break;
     case 's':
         (void)wled_read_online(bytes, size - 1, &yes);

@@ -81,17 +81,10 @@ static void reads_colors(void **unused)
     }
 }
 
-static void reads_the_rest(void **unused)
+static void reads_availability(void **unused)
 {
     (void)unused;
-    static const char rgb[] = "<?xml version=\"1.0\" ?><vs><ac>128</ac><cl>255</cl><fp>0</fp><wv>-1</wv></vs>";
-    static const char rgbw[] = "<vs><ac>128</ac><wv>0</wv></vs>";
     bool yes = true;
-    assert_true(wled_read_xml(rgb, strlen(rgb), &yes) == 0 && !yes);
-    assert_true(wled_read_xml(rgbw, strlen(rgbw), &yes) == 0 && yes);
-    assert_int_equal(wled_read_xml("<vs></vs>", 9, &yes), ERR_INVALID);
-    assert_int_equal(wled_read_xml("<wv>", 4, &yes), ERR_INVALID);
-    assert_int_equal(wled_read_xml("<wv>x", 5, &yes), ERR_INVALID);
     assert_true(wled_read_online("online", 6, &yes) == 0 && yes);
     assert_true(wled_read_online("offline", 7, &yes) == 0 && !yes);
     assert_int_equal(wled_read_online("true", 4, &yes), ERR_INVALID);
@@ -207,7 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_what_diodes_can),  cmocka_unit_test(reads_levels),
-        cmocka_unit_test(reads_colors),           cmocka_unit_test(reads_the_rest),
+        cmocka_unit_test(reads_colors),           cmocka_unit_test(reads_availability),
         cmocka_unit_test(writes_commands),        cmocka_unit_test(reads_the_document),
         cmocka_unit_test(temperatures_come_back),
     };
