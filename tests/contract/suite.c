@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/secrets.h"
 #include "contract.h"
+#include "fetch/fetch.h"
 #include "hub/hub.h"
 #include "loop/loop.h"
 #include "model/light.h"
@@ -31,6 +32,7 @@ struct seen {
 struct bench {
     struct loop *loop;
     struct store *store;
+    struct fetch *fetch;
     struct hub *hub;
     void *far;
     struct timer *pulse; /* so that waiting never sleeps past its patience */
@@ -143,7 +145,8 @@ static void setup(struct bench *b)
     memset(b, 0, sizeof *b);
     assert_int_equal(loop_new(&b->loop), 0);
     assert_int_equal(store_open(b->loop, &(struct store_config){.path = ":memory:"}, &b->store), 0);
-    assert_int_equal(hub_new(b->loop, b->store, NULL,
+    assert_int_equal(fetch_new(b->loop, &b->fetch), 0);
+    assert_int_equal(hub_new(b->loop, b->store, b->fetch,
                              &(struct hub_config){.bridge_id = bridge_id, .deadline_ms = contract_subject.deadline_ms},
                              &b->hub),
                      0);
@@ -169,6 +172,7 @@ static void teardown(struct bench *b)
     if (b->hub) {
         close_hub(b);
     }
+    fetch_free(b->fetch);
     contract_subject.stop(b->far);
     b->far = NULL;
     store_close(b->store);
