@@ -53,8 +53,8 @@ struct config_log {
 };
 struct config_mqtt {
     char *name, *url, *username, *password_file, *ca_file;
-    char **zigbee2mqtt, **tasmota;
-    unsigned zigbee2mqtt_count, tasmota_count;
+    char **zigbee2mqtt, **tasmota, **shelly, **shelly1, **wled;
+    unsigned zigbee2mqtt_count, tasmota_count, shelly_count, shelly1_count, wled_count;
     int optimistic;
 };
 struct config_virtual {

@@ -52,17 +52,24 @@ static void resolve(char **member, const char *path)
 static void complete_mqtt(struct config_mqtt *mqtt, unsigned index, const struct config_places *places,
                           const char *path)
 {
-    static const char *const base[] = {"zigbee2mqtt"};
-    static const char *const tasmota[] = {"tasmota/discovery"};
+    const struct {
+        const char *key, *topic;
+        char ***list;
+        unsigned *count;
+    } rows[] = {{"zigbee2mqtt", "zigbee2mqtt", &mqtt->zigbee2mqtt, &mqtt->zigbee2mqtt_count},
+                {"tasmota", "tasmota/discovery", &mqtt->tasmota, &mqtt->tasmota_count},
+                {"shelly", "+", &mqtt->shelly, &mqtt->shelly_count},
+                {"shelly1", "shellies", &mqtt->shelly1, &mqtt->shelly1_count},
+                {"wled", "wled/+", &mqtt->wled, &mqtt->wled_count}};
     struct url url;
-    char key[64];
     if (!mqtt->name && mqtt->url && url_parse(mqtt->url, &url) == 0) {
         mqtt->name = mem_text(url.host);
     }
-    snprintf(key, sizeof key, "mqtt[%u].zigbee2mqtt", index);
-    set_default_list(places, key, &mqtt->zigbee2mqtt, &mqtt->zigbee2mqtt_count, base, 1);
-    snprintf(key, sizeof key, "mqtt[%u].tasmota", index);
-    set_default_list(places, key, &mqtt->tasmota, &mqtt->tasmota_count, tasmota, 1);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "mqtt[%u].%s", index, rows[i].key);
+        set_default_list(places, key, rows[i].list, rows[i].count, &rows[i].topic, 1);
+    }
     resolve(&mqtt->password_file, path);
     resolve(&mqtt->ca_file, path);
 }
@@ -226,22 +233,78 @@ static void check_smartthings(struct check *c, const struct config_smartthings *
     check_hosts(c, "smartthings.callback_hosts", st->callback_hosts, st->callback_hosts_count, "smartthings.com");
 }
 
+/* `len` bytes that can stand before more of a topic. */
+static bool good_topic(const char *topic, size_t len)
+{
+    return len > 0 && len <= 200 && !memchr(topic, '#', len) && !memchr(topic, '+', len) && topic[0] != '/' &&
+           topic[len - 1] != '/' && utf8_valid(topic, len);
+}
+
+static void check_twice(struct check *c, const char *key, char *const *topics, unsigned at)
+{
+    for (unsigned k = 0; k < at; k++) {
+        if (strcmp(topics[k], topics[at]) == 0) {
+            wrong(c, key, "\"%s\" is listed twice", topics[at]);
+        }
+    }
+}
+
 /* Topics below which somebody speaks; `right` is what one looks like. */
 static void check_topics(struct check *c, const char *list, char *const *topics, unsigned count, const char *right)
 {
     for (unsigned i = 0; i < count; i++) {
-        char key[64];
-        size_t len = strlen(topics[i]);
+        char key[96];
         snprintf(key, sizeof key, "%s[%u]", list, i);
-        if (len == 0 || len > 200 || strpbrk(topics[i], "#+") || topics[i][0] == '/' || topics[i][len - 1] == '/' ||
-            !utf8_valid(topics[i], len)) {
+        if (!good_topic(topics[i], strlen(topics[i]))) {
             wrong(c, key, "\"%s\" is no base topic; right would be %s", topics[i], right);
         }
-        for (unsigned k = 0; k < i; k++) {
-            if (strcmp(topics[k], topics[i]) == 0) {
-                wrong(c, key, "\"%s\" is listed twice", topics[i]);
-            }
+        check_twice(c, key, topics, i);
+    }
+}
+
+/* + for every topic of one level, or the topic of one Shelly. */
+static void check_shelly(struct check *c, const char *list, char *const *topics, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char key[96];
+        snprintf(key, sizeof key, "%s[%u]", list, i);
+        if (strcmp(topics[i], "+") != 0 && !good_topic(topics[i], strlen(topics[i]))) {
+            wrong(c, key, "\"%s\" is no topic prefix; right would be + for all of one level, or attic/shelly for one",
+                  topics[i]);
         }
+        check_twice(c, key, topics, i);
+    }
+}
+
+/* wled/+ for all there, TOPIC or TOPIC HOST of one strip. */
+static bool good_wled(const char *entry)
+{
+    size_t len = strcspn(entry, " ");
+    const char *host = entry + len + strspn(entry + len, " ");
+    struct str text = STR_INIT;
+    struct url url;
+    if (len > 2 && memcmp(entry + len - 2, "/+", 2) == 0) {
+        return entry[len] == 0 && good_topic(entry, len - 2);
+    }
+    str_printf(&text, "http://%s/", host);
+    bool good =
+        good_topic(entry, len) && (entry[len] == 0 || (url_parse(str_z(&text), &url) == 0 && !strchr(host, ' ')));
+    str_done(&text);
+    return good;
+}
+
+static void check_wled(struct check *c, const char *list, char *const *topics, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char key[96];
+        snprintf(key, sizeof key, "%s[%u]", list, i);
+        if (!good_wled(topics[i])) {
+            wrong(c, key,
+                  "\"%s\" is no topic of WLED; right would be wled/+ for all there, wled/desk for one strip, or "
+                  "wled/desk 192.168.1.20 with its host",
+                  topics[i]);
+        }
+        check_twice(c, key, topics, i);
     }
 }
 
@@ -280,6 +343,12 @@ static void check_mqtt(struct check *c, const struct config *config, unsigned in
     check_topics(c, key, mqtt->zigbee2mqtt, mqtt->zigbee2mqtt_count, "zigbee2mqtt or home/zigbee2mqtt");
     snprintf(key, sizeof key, "mqtt[%u].tasmota", index);
     check_topics(c, key, mqtt->tasmota, mqtt->tasmota_count, "tasmota/discovery");
+    snprintf(key, sizeof key, "mqtt[%u].shelly", index);
+    check_shelly(c, key, mqtt->shelly, mqtt->shelly_count);
+    snprintf(key, sizeof key, "mqtt[%u].shelly1", index);
+    check_topics(c, key, mqtt->shelly1, mqtt->shelly1_count, "shellies");
+    snprintf(key, sizeof key, "mqtt[%u].wled", index);
+    check_wled(c, key, mqtt->wled, mqtt->wled_count);
 }
 
 static void check_texts(struct check *c)

@@ -84,6 +84,9 @@ static const cyaml_schema_field_t mqtt_fields[] = {
     TEXT("ca_file", struct config_mqtt, ca_file),
     TEXTS("zigbee2mqtt", struct config_mqtt, zigbee2mqtt),
     TEXTS("tasmota", struct config_mqtt, tasmota),
+    TEXTS("shelly", struct config_mqtt, shelly),
+    TEXTS("shelly1", struct config_mqtt, shelly1),
+    TEXTS("wled", struct config_mqtt, wled),
     CHOICE("optimistic", struct config_mqtt, optimistic, yes_no),
     CYAML_FIELD_END,
 };
@@ -159,6 +162,15 @@ const struct config_key config_keys[] = {
      "Base topics of the Zigbee2MQTT instances behind the broker."},
     {"mqtt[].tasmota", "list of topics", "[tasmota/discovery]",
      "Where Tasmota modules announce themselves; [] for nowhere. Stock firmware knows this one only."},
+    {"mqtt[].shelly", "list of topics", "[+]",
+     "Topic prefixes of Shellys of generation 2 and later: + finds those of one level, a prefix with more is named; [] "
+     "for "
+     "none."},
+    {"mqtt[].shelly1", "list of topics", "[shellies]",
+     "What the topics of Shellys of the first generation begin with; [] for none."},
+    {"mqtt[].wled", "list of topics", "[wled/+]",
+     "WLED strips: all with a topic below wled, or TOPIC, or TOPIC HOST of one. With a host its segments and white "
+     "are known."},
     {"mqtt[].optimistic", "yes or no", "no",
      "Answer commands when they were sent, without waiting for the lamp. Not recommended."},
     {"virtual.lights", "number, 0 to 10000", "0", "Lamps that exist in memory only, to try things out."},

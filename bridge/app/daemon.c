@@ -377,7 +377,10 @@ static int open_broker(struct daemon *d, unsigned index)
                                      .optimistic = m->optimistic != 0,
                                      .twins = d->twins,
                                      .zigbee2mqtt = list_of(m->zigbee2mqtt, m->zigbee2mqtt_count),
-                                     .tasmota = list_of(m->tasmota, m->tasmota_count)};
+                                     .tasmota = list_of(m->tasmota, m->tasmota_count),
+                                     .shelly = list_of(m->shelly, m->shelly_count),
+                                     .shelly1 = list_of(m->shelly1, m->shelly1_count),
+                                     .wled = list_of(m->wled, m->wled_count)};
     return hub_add_driver(d->hub, &mqtt_driver, b->name, &b->config);
 }
 
@@ -436,6 +439,9 @@ static void close_all(struct daemon *d)
         str_done(&b->password);
         free((void *)(uintptr_t)b->config.zigbee2mqtt);
         free((void *)(uintptr_t)b->config.tasmota);
+        free((void *)(uintptr_t)b->config.shelly);
+        free((void *)(uintptr_t)b->config.shelly1);
+        free((void *)(uintptr_t)b->config.wled);
         free(b->name);
     }
     free(d->brokers);

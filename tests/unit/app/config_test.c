@@ -126,6 +126,8 @@ static void every_key(void **state)
                              "    optimistic: on\n"
                              "  - url: mqtt://second\n"
                              "    tasmota: []\n"
+                             "    shelly: [+, attic/lamp]\n"
+                             "    wled: [wled/+, wled/desk 192.168.1.20:8080]\n"
                              "virtual: {lights: 10000}\n"
                              "accounts: {memory_kib: 8192, passes: 5}\n",
                              &why);
@@ -153,6 +155,11 @@ static void every_key(void **state)
     assert_string_equal(c->mqtt[1].zigbee2mqtt[0], "zigbee2mqtt");
     assert_string_equal(c->mqtt[0].tasmota[0], "tasmota/discovery");
     assert_int_equal(c->mqtt[1].tasmota_count, 0); /* an empty list is one */
+    assert_true(c->mqtt[0].shelly_count == 1 && strcmp(c->mqtt[0].shelly[0], "+") == 0);
+    assert_string_equal(c->mqtt[0].shelly1[0], "shellies");
+    assert_string_equal(c->mqtt[0].wled[0], "wled/+");
+    assert_string_equal(c->mqtt[1].shelly[1], "attic/lamp");
+    assert_string_equal(c->mqtt[1].wled[1], "wled/desk 192.168.1.20:8080");
     assert_int_equal(c->virtual.lights, 10000);
     assert_true(config_password_cost(c).memory_kib == 8192 && config_password_cost(c).passes == 5);
     config_free(c);
@@ -235,6 +242,12 @@ static const struct {
     {"mqtt:\n- url: mqtt://h\n  zigbee2mqtt: ['a/#']", "3:17", "\"a/#\" is no base topic"},
     {"mqtt:\n- url: mqtt://h\n  zigbee2mqtt: [a, b, a]", "3:23", "\"a\" is listed twice"},
     {"mqtt:\n- url: mqtt://h\n  tasmota: [tasmota/+]", "3:13", "\"tasmota/+\" is no base topic"},
+    {"mqtt:\n- url: mqtt://h\n  shelly: [+, attic/+]", "3:15",
+     "\"attic/+\" is no topic prefix; right would be + for all"},
+    {"mqtt:\n- url: mqtt://h\n  shelly1: ['']", "3:13", "shelly1[0]"},
+    {"mqtt:\n- url: mqtt://h\n  wled: [wled/+ 10.0.0.1]", "3:10", "\"wled/+ 10.0.0.1\" is no topic of WLED"},
+    {"mqtt:\n- url: mqtt://h\n  wled: [wled/desk not a host]", "3:10", "is no topic of WLED"},
+    {"mqtt:\n- url: mqtt://h\n  wled: [a, a]", "3:13", "\"a\" is listed twice"},
     {"accounts: {memory_kib: 0}", "1:24", "0 is out of range; right would be 19456"},
     {"accounts: {memory_kib: 1048577}", "1:24", "1048577 is out of range; right would be 19456"},
     {"accounts: {passes: 65}", "1:20", "65 is out of range; right would be 2, or 1 to 64"},
