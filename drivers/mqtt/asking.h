@@ -21,8 +21,8 @@ struct ask {
 struct asking *asking_new(struct loop *loop, void (*fn)(void *user, struct ask *ask), void *user);
 void asking_free(struct asking *a); /* NULL is legal */
 
-/* Asks as soon as it is its turn, and again until asking_answered: after 10 s, then after twice that, and so on, at
-   most ASKING_TRIES times. From the beginning where it is asked already. */
+/* Asks as soon as it is its turn, and again until asking_end: after a second, then after twice that, and so on, at
+   most ASKING_TRIES times (four minutes). From the beginning where it is asked already. */
 #define ASKING_TRIES 9u
 void asking_begin(struct asking *a, struct ask *ask);
 void asking_end(struct asking *a, struct ask *ask); /* answered, or nobody wants to know any more */
