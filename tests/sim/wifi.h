@@ -36,6 +36,7 @@ struct wifi_config {
     uint16_t http_port;                        /* of WLED 0; the next has the next. 0: none is there over HTTP */
     uint32_t cooldown_ms;                      /* WLED publishes no oftener; 1000 in the real one */
     bool retain;                               /* states are retained, where the device can be told to */
+    bool status;                               /* Shelly: status_ntf is on, as it is not by default */
     size_t plain;                              /* this device says nothing of being there; SIZE_MAX: none is such */
     void (*say)(void *user, const char *line); /* what happens, a line each; NULL: nobody reads it */
     void (*ready)(void *user);                 /* all have told that they are there; NULL: no matter */

@@ -120,7 +120,7 @@ struct run {
 struct options {
     const char *broker, *username, *password_file, *model;
     int64_t devices, generation, seed, http_port, cooldown;
-    bool retain, list, quiet;
+    bool retain, status, list, quiet;
 };
 
 static void print_ready(void *user)
@@ -161,6 +161,7 @@ static int play(const struct subcommand *self, const struct options *o, enum wif
                                        .http_port = (uint16_t)o->http_port,
                                        .cooldown_ms = (uint32_t)o->cooldown,
                                        .retain = o->retain,
+                                       .status = o->status,
                                        .plain = SIZE_MAX,
                                        .say = o->quiet ? NULL : orders_print,
                                        .ready = print_ready,
@@ -231,6 +232,7 @@ int subcommand_shelly(const struct subcommand *self, int argc, char **argv)
         COMMON_ROWS(o),
         {"generation", "N", "1: by topics; 2 (default): this and all later ones, by RPC", OPTION_WHOLE, &o.generation,
          1, 2},
+        {"status", NULL, "whole states on status/light:0, too (generation 2 only)", OPTION_SWITCH, &o.status, 0, 0},
         {"retain", NULL, "states are retained (generation 1 only)", OPTION_SWITCH, &o.retain, 0, 0},
     };
     return run(self, argc, argv, &o, WIFI_SHELLY, rows, sizeof rows / sizeof rows[0]);

@@ -118,9 +118,27 @@ static void end_event(struct json_out *j, struct wifi_device *d)
     wifi_send(d, "events/rpc", false);
 }
 
+/* PREFIX/status/light:0, where its owner has switched that on (status_ntf). */
+static void tell_whole(struct wifi_device *d, int lamp)
+{
+    char tail[40];
+    struct json_out j;
+    if (!d->wifi->config.status) {
+        return;
+    }
+    str_clear(&d->wifi->text);
+    json_out_init(&j, &d->wifi->text);
+    json_begin_object(&j);
+    put_status(&j, d, lamp, NULL);
+    json_end_object(&j);
+    (void)snprintf(tail, sizeof tail, "status/%s", d->shape->parts[lamp]);
+    wifi_send(d, tail, false);
+}
+
 static void tell(struct wifi_device *d, int lamp, bool full)
 {
     struct json_out j;
+    tell_whole(d, lamp);
     begin_event(&j, d, "NotifyStatus");
     json_member_object(&j, d->shape->parts[lamp]);
     put_status(&j, d, lamp, full ? NULL : &d->before);
