@@ -2,11 +2,12 @@
 // callbacks, and every setting that changes topics or shape. The simulator is checked by ioBroker's adapter for Tasmota,
 // which reads and drives it beside us. Time and lost messages are tests/contract.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import test from "node:test";
 import mqtt from "mqtt";
-import { once } from "node:events";
 import { Cloud, statesOf } from "./cloud.js";
-import { startBridge, startBroker, until } from "./harness.js";
+import { simulator, startBridge, startBroker, until } from "./harness.js";
 import { IoBroker } from "./iobroker.js";
 import { Tasmota } from "./tasmota.js";
 
@@ -252,6 +253,35 @@ test("twenty lamps in one request leave together", async (t) => {
     const spread = heard.at(-1).at - heard[0].at;
     console.log(`20 lamps in one request: ${spread.toFixed(1)} ms from the first message to the last, as a client of the broker hears them`);
     await sim.stop();
+});
+
+test("the simulator by hand says what was wrong", async (t) => {
+    const run = (...words) => spawnSync(simulator, ["tasmota", ...words], { encoding: "utf8" });
+    assert.match(run("--help").stdout, /--fulltopic TEMPLATE[\s\S]*^ {2}wall LAMP/m);
+    assert.deepEqual([...run("--kinds").stdout.matchAll(/^ {2}(\S+)/gm)].map(([, kind]) => kind), Object.keys(SHOWN));
+    for (const [words, status, said] of [
+        [["--kind", "lamp"], 2, /"lamp" is no kind of module; --kinds lists them/],
+        [["--broker", "http://127.0.0.1"], 2, /"http:\/\/127.0.0.1" is no mqtt:/],
+        [["--modules", "-1"], 2, /--modules/],
+        [["--password-file", "/nowhere"], 1, /nowhere/],
+    ]) {
+        const done = run(...words);
+        assert.equal(done.status, status, done.stderr);
+        assert.match(done.stderr, said);
+    }
+    const sim = await Tasmota.start(t, await startBroker(t), ["--modules", "1", "--kind", "dimmer", "--quiet"]);
+    for (const [line, said] of [
+        ["shine 1", /no: "shine" is no word I know/],
+        ["wall 2", /no: wall needs a lamp, a number from 1 to 1/],
+        ["become 1 lamp", /no: "lamp" is no kind of module/],
+        ["topic 1 a+b", /no: a topic without blanks and wildcards is wanted/],
+        ["cmd 1", /no: a command of Tasmota is wanted/],
+    ]) {
+        sim.order(line);
+        await until(`an answer to ${line}`, () => said.test(sim.said));
+    }
+    sim.order("quit");
+    assert.deepEqual(await sim.ended, { code: 0, signal: null });
 });
 
 test("ioBroker reads and drives the same modules", async (t) => {

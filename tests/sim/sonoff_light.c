@@ -18,7 +18,7 @@ const struct sonoff_kind sonoff_kinds[] = {
     {"channels", "H801", .relays = 1, .subtype = SUBTYPE_RGB, .channels = true},
     {"tuya", "Tuya MCU", .subtype = SUBTYPE_SINGLE, .tuya = true},
     {"fan", "Sonoff iFan03", .relays = 4, .fan = true},
-    {"relay-dimmer", "Shelly 2.5", .relays = 1, .subtype = SUBTYPE_SINGLE},
+    {"relay-dimmer", "Generic", .relays = 1, .subtype = SUBTYPE_SINGLE},
     {"shutter", "Shelly 2.5", .relays = 2, .shutter = true},
     {"sensor", "NodeMCU", .relays = 0},
 };

@@ -157,7 +157,7 @@ static void run_help(struct order *o);
 
 static const struct order_row rows[] = {
     {"wall", "LAMP", "its button: all its lights on, or off", true, run_wall},
-    {"cmd", "LAMP COMMAND ARGUMENT", "as on its console: cmd 2 Dimmer 50", true, run_command},
+    {"cmd", "LAMP COMMAND [ARG]", "as on its console: cmd 2 Dimmer 50", true, run_command},
     {"tele", "LAMP", "it says its state, as each five minutes", true, run_tele},
     {"fade", "LAMP", "how long its last change took", true, run_fade},
     {"offline", "LAMP", "its power is cut", true, run_offline},
@@ -212,7 +212,7 @@ static int list_kinds(void)
 {
     for (size_t i = 0; i < sonoff_kind_count; i++) {
         const struct sonoff_kind *k = &sonoff_kinds[i];
-        printf("  %-13s %s: %u relays, %u channels%s%s%s%s%s%s\n", k->name, k->model, k->relays, k->subtype,
+        printf("  %-13s %s: relays %u, channels %u%s%s%s%s%s%s\n", k->name, k->model, k->relays, k->subtype,
                k->split ? ", colour and white apart" : "", k->channels ? ", each a dimmer" : "",
                k->tuya ? ", behind a Tuya MCU" : "", k->fan ? ", of a fan" : "", k->shutter ? ", of a shutter" : "",
                k->relay_is_light ? ", a light" : "");
