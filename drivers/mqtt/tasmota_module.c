@@ -205,6 +205,16 @@ void tasmota_module_ask_who(struct tasmota_module *module)
     (void)connection_publish(t->dialect.broker->connection, str_z(&t->topic), &t->payload, NULL);
 }
 
+static void restore(struct tasmota_module *module)
+{
+    tasmota_modules_restore(module);
+    module->contested = true;
+    module->reach = LIGHT_REACH_UNKNOWN;
+    set_ears(module, module->make);
+    tasmota_module_reach(module);
+    tasmota_ask(module);
+}
+
 void tasmota_module_identify(struct tasmota_module *module, const char *payload, size_t len)
 {
     struct tasmota *t = module->tasmota;
@@ -214,12 +224,19 @@ void tasmota_module_identify(struct tasmota_module *module, const char *payload,
     for (struct tasmota_module *m = tasmota_modules_next(t, NULL); m; m = tasmota_modules_next(t, m)) {
         if (m->displaced && strcmp(m->cmnd, module->cmnd) == 0 && tasmota_tells_mac(payload, len, m->mac)) {
             displace(module);
-            tasmota_modules_restore(m);
-            m->contested = true;
-            m->reach = LIGHT_REACH_UNKNOWN;
-            set_ears(m, m->make);
-            tasmota_module_reach(m);
-            tasmota_ask(m);
+            restore(m);
+            return;
+        }
+    }
+}
+
+/* Topics that were contested, and that nobody has any more, go to one who has announced them. */
+static void bequeath(struct tasmota *t, const char *cmnd)
+{
+    for (struct tasmota_module *m = tasmota_modules_next(t, NULL); m; m = tasmota_modules_next(t, m)) {
+        if (m->displaced && strcmp(m->cmnd, cmnd) == 0) {
+            restore(m);
+            tasmota_module_ask_who(m);
             return;
         }
     }
@@ -234,8 +251,13 @@ void tasmota_module_take(struct tasmota *t, const struct tasmota_device *d)
     if (contested) {
         displace(other);
     }
+    char *left = module && module->contested && strcmp(module->cmnd, d->cmnd) != 0 ? mem_text(module->cmnd) : NULL;
     module = module ? module : tasmota_modules_add(t, d->mac);
     bool moved = tasmota_modules_move(module, d);
+    if (left) {
+        bequeath(t, left);
+        free(left);
+    }
     if (moved) {
         module->reach = LIGHT_REACH_UNKNOWN; /* what its old topic said is not said of it */
         module->contested = contested;
@@ -254,12 +276,18 @@ void tasmota_module_take(struct tasmota *t, const struct tasmota_device *d)
 
 void tasmota_module_withdraw(struct tasmota_module *module)
 {
-    asking_end(module->tasmota->asking, &module->ask);
+    struct tasmota *t = module->tasmota;
+    char *left = module->contested ? mem_text(module->cmnd) : NULL;
+    asking_end(t->asking, &module->ask);
     drop_ears(module);
     for (size_t i = 0; i < module->make->count; i++) {
         drop_slot(module->slots[i]);
     }
     tasmota_modules_remove(module);
+    if (left) {
+        bequeath(t, left);
+        free(left);
+    }
 }
 
 void tasmota_module_stop(struct tasmota *t)
