@@ -229,6 +229,42 @@ test("another topic, another template, another module in its place, and taken ba
     await driveAll(later, other);
 });
 
+test("announced by Home Assistant discovery too, it is one lamp, and driven natively", async (t) => {
+    const broker = await startBroker(t);
+    const sim = await Tasmota.start(t, broker, ["--modules", "1", "--kind", "dimmer"]);
+    const [{ mac }] = await sim.modules();
+    sim.order("hide 1");
+    const client = mqtt.connect(broker.url, { reconnectPeriod: 0, protocolVersion: 4 });
+    await once(client, "connect");
+    t.after(() => client.endAsync(true));
+    const heard = [];
+    client.on("message", (topic) => heard.push(topic));
+    await client.subscribeAsync("cmnd/#");
+    // As firmware before 9.2 announced its lamps (xdrv_12_home_assistant.ino).
+    const legacy = {
+        name: "Desk", uniq_id: `${mac.slice(6)}_LI_1`, cmd_t: "cmnd/tasmota_1/POWER", stat_t: "tele/tasmota_1/STATE", val_tpl: "{{value_json.POWER}}", pl_off: "OFF", pl_on: "ON",
+        bri_cmd_t: "cmnd/tasmota_1/Dimmer", bri_stat_t: "tele/tasmota_1/STATE", bri_scl: 100, on_cmd_type: "brightness", bri_val_tpl: "{{value_json.Dimmer}}",
+        avty_t: "tele/tasmota_1/LWT", pl_avail: "Online", pl_not_avail: "Offline", dev: { cns: [["mac", mac.match(/../g).join(":")]], mf: "Tasmota" },
+    };
+    await client.publishAsync(`homeassistant/light/${mac.slice(6)}_LI_1/config`, JSON.stringify(legacy), { retain: true, qos: 1 });
+    const bridge = await startBridge(t, { broker });
+    const first = await until("the lamp by Home Assistant discovery", async () => light(bridge, `mac/${mac}/1`));
+    for (const native of [true, false]) {
+        sim.order(native ? "announce 1" : "hide 1");
+        const l = await until(native ? "its own way" : "the other way again", async () => {
+            const now = await light(bridge, `mac/${mac}/1`);
+            return now?.where.includes("tasmota/") === native && now.reach === "online" && now;
+        });
+        assert.equal(l.id, first.id);
+        assert.equal((await lights(bridge)).length, 1, "one lamp");
+        if (native) {
+            heard.length = 0;
+            await driveAll(bridge, l);
+            assert.ok(heard.includes("cmnd/tasmota_1/POWER1"), "as Tasmota's own dialect says it");
+        }
+    }
+});
+
 test("twenty lamps in one request leave together", async (t) => {
     const broker = await startBroker(t, { config: "set_tcp_nodelay true\n" }); // or the spread is the broker's, 40 ms
     const sim = await Tasmota.start(t, broker, ["--modules", "20", "--kind", "dimmer", "--quiet"]);
