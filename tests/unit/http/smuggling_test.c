@@ -61,11 +61,12 @@ static void test_gate_explains(void **state)
 {
     struct rig *rig = *state;
     struct str got = STR_INIT;
-    HAS(PUBLIC("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-        "{\"error\":\"invalid_request\",\"error_description\":\"Content-Length with Transfer-Encoding\"}");
+    HAS(PUBLIC("GET /echo HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n"),
+        "{\"error\":\"invalid_request\",\"error_description\":\"more than one Host\"}");
     HAS(str_z(&got), "Connection: close");
-    HAS(PUBLIC("GET /echo HTTP/1.1\r\nHost: h\r\nX : y\r\n\r\n"), "a header whose name is no token");
-    HAS(PUBLIC("GET /echo HTTP/1.1\r\nX: y\r\n\r\n"), "no Host");
+    HAS(PUBLIC("GET /echo HTTP/1.1\r\nHost: h\r\nX@: y\r\n\r\n"), "a header whose name is no token");
+    HAS(PUBLIC("GET /echo HTTP/1.1\r\nHost: h\r\nX : y\r\n\r\n"), " 400 "); /* libmicrohttpd 1.0 does it itself */
+    HAS(PUBLIC("GET /echo HTTP/1.1\r\nX: y\r\n\r\n"), " 400 ");             /* likewise */
     str_clear(&got);
     for (int i = 0; i < 120; i++) {
         str_add_z(&got, "X: y\r\n");
