@@ -5,7 +5,8 @@
      0x00158d0001234567, 0x00158d0001234567/l2    Zigbee: IEEE address, endpoint where there are several
      mac/AABBCCDDEEFF/1                           by MAC address, upper case: Tasmota's POWER number (from 1),
      mac/AABBCCDDEEFF/light:0                     Shelly's component,
-     mac/AABBCCDDEEFF/0                           WLED's segment (whole: mac/AABBCCDDEEFF)
+     mac/AABBCCDDEEFF/0                           WLED's segment (whole: mac/AABBCCDDEEFF; wled/DDEEFF where it
+                                                  has said no more than its topic)
    Otherwise what only one dialect knows, behind its name: "group/home/zigbee2mqtt/3". */
 #ifndef MQTT_WAY_H
 #define MQTT_WAY_H

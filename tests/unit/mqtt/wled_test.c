@@ -129,9 +129,9 @@ static void its_will_and_its_return(void **unused)
     assert_int_equal(info(STRIP).reach, LIGHT_REACH_ONLINE);
     WAIT(asked("wled/c0ffee/api") > 0);
     say_state("wled/c0ffee", "64", "#00FF00");
-    say("wled/c0ffee/status", "online"); /* with every state */
     turns(20);
     forget_sent();
+    say("wled/c0ffee/status", "online"); /* with every state */
     turns(20);
     assert_int_equal(wire.count, 0);
     wire_down();
