@@ -8,6 +8,7 @@
 #include "loop/loop.h"
 #include "mqtt/connection.h"
 #include "mqtt/dialect.h"
+#include "mqtt/text_hash.h"
 
 #define TOPIC_MAX 65535u /* bytes: MQTT 3.1.1, 1.5.3 */
 
@@ -33,11 +34,7 @@ struct topics {
 
 static struct topic **bucket(const struct topics *t, const char *name)
 {
-    uint64_t value = 14695981039346656037u; /* FNV-1a */
-    for (; *name; name++) {
-        value = (value ^ (uint8_t)*name) * 1099511628211u;
-    }
-    return &t->buckets[(value ^ value >> 32) & (t->size - 1)];
+    return &t->buckets[text_hash(name, strlen(name)) & (t->size - 1)];
 }
 
 static void grow(struct topics *t)
@@ -109,15 +106,38 @@ static struct topic *dequeue(struct topics *t)
     return topic;
 }
 
+static void remove_topic(struct topics *t, struct topic *topic)
+{
+    struct topic **at = bucket(t, topic->name);
+    while (*at != topic) {
+        at = &(*at)->next;
+    }
+    *at = topic->next;
+    t->count--;
+    free(topic);
+}
+
+/* What is listened to is subscribed; what is not any more is unsubscribed and gone. */
 void topics_flush(struct topics *t)
 {
     while (t->first_queued) {
-        char *filters[CONNECTION_MAX_FILTERS];
-        size_t count = 0;
-        while (count < CONNECTION_MAX_FILTERS && t->first_queued) {
-            filters[count++] = dequeue(t)->name;
+        struct topic *left[CONNECTION_MAX_FILTERS];
+        char *wanted[CONNECTION_MAX_FILTERS], *unwanted[CONNECTION_MAX_FILTERS];
+        size_t wanted_count = 0, left_count = 0;
+        while (t->first_queued && wanted_count < CONNECTION_MAX_FILTERS && left_count < CONNECTION_MAX_FILTERS) {
+            struct topic *topic = dequeue(t);
+            if (topic->listeners) {
+                wanted[wanted_count++] = topic->name;
+            } else {
+                unwanted[left_count] = topic->name;
+                left[left_count++] = topic;
+            }
         }
-        connection_subscribe(t->connection, filters, count, 0);
+        connection_subscribe(t->connection, wanted, wanted_count, 0);
+        connection_unsubscribe(t->connection, unwanted, left_count);
+        for (size_t i = 0; i < left_count; i++) {
+            remove_topic(t, left[i]);
+        }
     }
 }
 
@@ -131,7 +151,7 @@ void topics_up(struct topics *t)
     t->up = true;
     for (size_t i = 0; i < t->size; i++) {
         for (struct topic *topic = t->buckets[i]; topic; topic = topic->next) {
-            enqueue(t, topic);
+            enqueue(t, topic); /* with those that were left meanwhile: they go with this */
         }
     }
     topics_flush(t);
@@ -183,22 +203,6 @@ bool topics_listen(struct topics *t, struct listener *listener, struct dialect *
     return true;
 }
 
-static void remove_topic(struct topics *t, struct topic *topic)
-{
-    char *filter = topic->name;
-    struct topic **at = bucket(t, topic->name);
-    if (t->up) {
-        topics_flush(t); /* the broker hears it in the order in which it happened */
-        connection_unsubscribe(t->connection, &filter, 1);
-    }
-    while (*at != topic) {
-        at = &(*at)->next;
-    }
-    *at = topic->next;
-    t->count--;
-    free(topic);
-}
-
 void topics_leave(struct topics *t, struct listener *listener)
 {
     struct topic *topic = listener->topic;
@@ -211,7 +215,7 @@ void topics_leave(struct topics *t, struct listener *listener)
     }
     *listener = (struct listener){0};
     if (!topic->listeners) {
-        remove_topic(t, topic);
+        enqueue(t, topic); /* soon: perhaps somebody wants it again, and many go in one packet */
     }
 }
 
@@ -223,11 +227,11 @@ const char *topics_name(const struct listener *listener)
 bool topics_heard(struct topics *t, const char *name, const char *payload, size_t len)
 {
     struct topic *topic = find(t, name);
-    if (!topic) {
+    if (!topic || !topic->listeners) {
         return false;
     }
     for (struct listener *l = topic->listeners, *next; l; l = next) {
-        next = l->next; /* l may leave, or be freed; the topic is gone only with the last of them */
+        next = l->next; /* l may leave, or be freed; the topic goes later */
         l->dialect->ops->heard(l->dialect, l, payload, len);
     }
     return true;
@@ -247,6 +251,11 @@ void topics_free(struct topics *t)
 {
     if (t) {
         defer_free(t->flush);
+        for (size_t i = 0; i < t->size; i++) {
+            while (t->buckets[i]) { /* left, and not unsubscribed any more */
+                remove_topic(t, t->buckets[i]);
+            }
+        }
         free(t->buckets);
         free(t);
     }

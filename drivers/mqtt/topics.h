@@ -30,7 +30,7 @@ void topics_free(struct topics *t); /* nobody listens any more; NULL is legal */
  */
 bool topics_listen(struct topics *t, struct listener *listener, struct dialect *dialect, uint8_t what,
                    const char *topic);
-void topics_leave(struct topics *t, struct listener *listener); /* the last one unsubscribes */
+void topics_leave(struct topics *t, struct listener *listener); /* the last one unsubscribes, soon */
 const char *topics_name(const struct listener *listener);       /* NULL: listens to nothing */
 bool topics_good(const char *topic);                            /* could it be subscribed and published to? */
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "mqtt/dialect.h"
+#include "mqtt/text_hash.h"
 
 /* A lamp and the ways to it, best first. */
 struct twin {
@@ -24,11 +25,7 @@ struct twins {
 
 static struct twin **bucket(const struct twins *t, const char *address)
 {
-    uint64_t value = 14695981039346656037u; /* FNV-1a */
-    for (; *address; address++) {
-        value = (value ^ (uint8_t)*address) * 1099511628211u;
-    }
-    return &t->buckets[(value ^ value >> 32) & (t->size - 1)];
+    return &t->buckets[text_hash(address, strlen(address)) & (t->size - 1)];
 }
 
 static void grow(struct twins *t)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "mqtt/text_hash.h"
 #include "mqtt/z2m_internal.h"
 
 /* Lamps of one make, counted. */
@@ -12,23 +13,14 @@ struct z2m_make {
     size_t users;
 };
 
-static size_t hash(const char *text, size_t len)
-{
-    uint64_t value = 14695981039346656037u; /* FNV-1a */
-    for (size_t i = 0; i < len; i++) {
-        value = (value ^ (uint8_t)text[i]) * 1099511628211u;
-    }
-    return (size_t)(value ^ value >> 32);
-}
-
 static struct z2m_node **name_bucket(const struct z2m_nodes *nodes, const char *name, size_t len)
 {
-    return &nodes->by_name[hash(name, len) & (nodes->size - 1)];
+    return &nodes->by_name[text_hash(name, len) & (nodes->size - 1)];
 }
 
 static struct z2m_node **id_bucket(const struct z2m_nodes *nodes, const char *id)
 {
-    return &nodes->by_id[hash(id, strlen(id)) & (nodes->size - 1)];
+    return &nodes->by_id[text_hash(id, strlen(id)) & (nodes->size - 1)];
 }
 
 struct z2m_node *z2m_nodes_named(const struct z2m_nodes *nodes, const char *name, size_t len)
