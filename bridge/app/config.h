@@ -53,8 +53,9 @@ struct config_log {
 };
 struct config_mqtt {
     char *name, *url, *username, *password_file, *ca_file;
-    char **zigbee2mqtt, **tasmota, **shelly, **shelly1, **wled;
-    unsigned zigbee2mqtt_count, tasmota_count, shelly_count, shelly1_count, wled_count;
+    char **zigbee2mqtt, **homeassistant, **tasmota, **shelly, **shelly1, **wled;
+    unsigned zigbee2mqtt_count, homeassistant_count, tasmota_count, shelly_count, shelly1_count, wled_count;
+    int homeassistant_birth;
     int optimistic;
 };
 struct config_virtual {

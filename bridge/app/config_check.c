@@ -57,6 +57,7 @@ static void complete_mqtt(struct config_mqtt *mqtt, unsigned index, const struct
         char ***list;
         unsigned *count;
     } rows[] = {{"zigbee2mqtt", "zigbee2mqtt", &mqtt->zigbee2mqtt, &mqtt->zigbee2mqtt_count},
+                {"homeassistant", "homeassistant", &mqtt->homeassistant, &mqtt->homeassistant_count},
                 {"tasmota", "tasmota/discovery", &mqtt->tasmota, &mqtt->tasmota_count},
                 {"shelly", "+", &mqtt->shelly, &mqtt->shelly_count},
                 {"shelly1", "shellies", &mqtt->shelly1, &mqtt->shelly1_count},
@@ -341,6 +342,8 @@ static void check_mqtt(struct check *c, const struct config *config, unsigned in
     }
     snprintf(key, sizeof key, "mqtt[%u].zigbee2mqtt", index);
     check_topics(c, key, mqtt->zigbee2mqtt, mqtt->zigbee2mqtt_count, "zigbee2mqtt or home/zigbee2mqtt");
+    snprintf(key, sizeof key, "mqtt[%u].homeassistant", index);
+    check_topics(c, key, mqtt->homeassistant, mqtt->homeassistant_count, "homeassistant");
     snprintf(key, sizeof key, "mqtt[%u].tasmota", index);
     check_topics(c, key, mqtt->tasmota, mqtt->tasmota_count, "tasmota/discovery");
     snprintf(key, sizeof key, "mqtt[%u].shelly", index);

@@ -83,6 +83,8 @@ static const cyaml_schema_field_t mqtt_fields[] = {
     TEXT("password_file", struct config_mqtt, password_file),
     TEXT("ca_file", struct config_mqtt, ca_file),
     TEXTS("zigbee2mqtt", struct config_mqtt, zigbee2mqtt),
+    TEXTS("homeassistant", struct config_mqtt, homeassistant),
+    CHOICE("homeassistant_birth", struct config_mqtt, homeassistant_birth, yes_no),
     TEXTS("tasmota", struct config_mqtt, tasmota),
     TEXTS("shelly", struct config_mqtt, shelly),
     TEXTS("shelly1", struct config_mqtt, shelly1),
@@ -159,7 +161,13 @@ const struct config_key config_keys[] = {
     {"mqtt[].password_file", "path", "none", "The password that goes with username."},
     {"mqtt[].ca_file", "path", "the system's", "Certificate authority of an mqtts:// broker, PEM."},
     {"mqtt[].zigbee2mqtt", "list of topics", "[zigbee2mqtt]",
-     "Base topics of the Zigbee2MQTT instances behind the broker."},
+     "Base topics of the Zigbee2MQTT instances behind the broker. [] for none."},
+    {"mqtt[].homeassistant", "list of topics", "[homeassistant]",
+     "Prefixes under which lamps announce themselves by Home Assistant discovery: ESPHome and many others. [] for "
+     "none."},
+    {"mqtt[].homeassistant_birth", "yes or no", "no",
+     "Say online on the prefix's status topic, for lamps that announce themselves only then; not beside a Home "
+     "Assistant."},
     {"mqtt[].tasmota", "list of topics", "[tasmota/discovery]",
      "Where Tasmota modules announce themselves; [] for nowhere. Stock firmware knows this one only."},
     {"mqtt[].shelly", "list of topics", "[+]",

@@ -377,6 +377,8 @@ static int open_broker(struct daemon *d, unsigned index)
                                      .optimistic = m->optimistic != 0,
                                      .twins = d->twins,
                                      .zigbee2mqtt = list_of(m->zigbee2mqtt, m->zigbee2mqtt_count),
+                                     .homeassistant = list_of(m->homeassistant, m->homeassistant_count),
+                                     .homeassistant_birth = m->homeassistant_birth != 0,
                                      .tasmota = list_of(m->tasmota, m->tasmota_count),
                                      .shelly = list_of(m->shelly, m->shelly_count),
                                      .shelly1 = list_of(m->shelly1, m->shelly1_count),
@@ -438,6 +440,7 @@ static void close_all(struct daemon *d)
         secrets_wipe(b->password.data, b->password.len);
         str_done(&b->password);
         free((void *)(uintptr_t)b->config.zigbee2mqtt);
+        free((void *)(uintptr_t)b->config.homeassistant);
         free((void *)(uintptr_t)b->config.tasmota);
         free((void *)(uintptr_t)b->config.shelly);
         free((void *)(uintptr_t)b->config.shelly1);

@@ -18,8 +18,11 @@
 #include "mqtt/topics.h"
 #include "mqtt/way.h"
 
+struct mqtt_config;
+
 /* What all dialects of one broker share. */
 struct broker {
+    const struct mqtt_config *config;
     struct driver *driver;
     struct loop *loop;
     struct connection *connection;

@@ -4,7 +4,7 @@
 
    Read: text, {{ }}, {% if/elif/else/endif %}, {% set %}, {# #}, with white space control; literals, lists, dicts,
    names, .member, [index], [from:to], and/or/not, comparisons, in, is [not] TEST, + - * / // % ~, a if b else c; the
-   filters, tests, methods and functions that are rows of ha_filter.c and ha_test.c. Everything else is refused by name:
+   filters, tests, methods and functions that are rows of ha_filter.c and ha_is.c. Everything else is refused by name:
    loops, macros, imports, `states()` and the like. An evaluation has no side effects, takes HA_TEMPLATE_MEMORY at most,
    and ends in one pass. */
 #ifndef MQTT_HA_TEMPLATE_H

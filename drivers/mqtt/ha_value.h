@@ -98,7 +98,7 @@ ha_call *ha_filter_find(const char *name, size_t len);   /* v | name(a) */
 ha_call *ha_method_find(const char *name, size_t len);   /* v.name(a) */
 ha_call *ha_function_find(const char *name, size_t len); /* name(a): v is the first argument */
 
-/* ---- ha_test.c ---- */
+/* ---- ha_is.c ---- */
 
 ha_call *ha_test_find(const char *name, size_t len); /* v is name */
 

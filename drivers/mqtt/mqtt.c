@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "mqtt/dialect.h"
+#include "mqtt/ha.h"
 #include "mqtt/shelly.h"
 #include "mqtt/shelly1.h"
 #include "mqtt/tasmota.h"
@@ -26,6 +27,7 @@ static const struct {
     size_t topics; /* offset of a list in struct mqtt_config */
 } kinds[] = {
     {&z2m_dialect, offsetof(struct mqtt_config, zigbee2mqtt)},
+    {&ha_dialect, offsetof(struct mqtt_config, homeassistant)},
     {&tasmota_dialect, offsetof(struct mqtt_config, tasmota)},
     {&shelly_dialect, offsetof(struct mqtt_config, shelly)},
     {&shelly1_dialect, offsetof(struct mqtt_config, shelly1)},
@@ -172,7 +174,8 @@ static int start(struct driver *driver, void *self, const void *config)
 {
     const struct mqtt_config *c = config;
     struct mqtt *m = self;
-    m->broker = (struct broker){.driver = driver, .loop = driver_loop(driver), .optimistic = c->optimistic};
+    m->broker =
+        (struct broker){.config = c, .driver = driver, .loop = driver_loop(driver), .optimistic = c->optimistic};
     m->own_twins = c->twins ? NULL : twins_new();
     m->broker.twins = c->twins ? c->twins : m->own_twins;
     int err = connect_to(m, c);

@@ -13,6 +13,7 @@ struct pending {
     struct light_state patch, before; /* as asked; as it was then */
     struct light_state seen;          /* all that it said since */
     bool fades;                       /* its acceptance is the answer */
+    bool assumes;                     /* it has more than the lamp will ever say */
 };
 
 /* One that waits for the broker. */
@@ -32,7 +33,12 @@ static void add(struct way *way, struct request_id request, const struct light_s
     } else {
         p = mem_alloc(sizeof *p);
     }
-    *p = (struct pending){.request = request, .patch = *patch, .before = way->known, .fades = fades};
+    *p = (struct pending){.request = request,
+                          .patch = *patch,
+                          .before = way->known,
+                          .fades = fades,
+                          .assumes = (patch->has & way->silent) != 0};
+    p->patch.has &= ~way->silent;
     *(way->last ? &way->last->next : &way->first) = p;
     way->last = p;
 }
@@ -118,9 +124,9 @@ static void answer(struct way *way, const struct light_state *report)
         }
     }
     for (; answered > 0; answered--) {
-        bool fades = way->first->fades;
+        enum basis basis = way->first->assumes ? BASIS_ASSUMED : way->first->fades ? BASIS_ACCEPTED : BASIS_REPORTED;
         struct request_id request = take(way, NULL);
-        request_done(way->dialect->broker->driver, request, 0, fades ? BASIS_ACCEPTED : BASIS_REPORTED, NULL);
+        request_done(way->dialect->broker->driver, request, 0, basis, NULL);
     }
 }
 
@@ -226,8 +232,13 @@ void pending_send(struct way *way, struct request_id request, const char *topic,
     if (!publish(broker, request, topic, payload, broker->optimistic ? &mid : NULL)) {
         return;
     }
+    struct light_state assumed = *patch;
+    assumed.has &= way->silent;
+    (void)light_merge(&way->known, &assumed);
     if (broker->optimistic) {
         ack_add(&broker->pendings, mid, request);
+    } else if (assumed.has == patch->has) {
+        request_done(broker->driver, request, 0, BASIS_ASSUMED, NULL);
     } else {
         add(way, request, patch, transition_ms > 0);
     }

@@ -26,7 +26,8 @@ struct pendings {
    but the last. */
 bool pending_publish(struct way *way, struct request_id request, const char *topic, const struct str *payload);
 /* The same for the last, or only, message of a command: the request then waits for the lamp's word, or for the broker's
-   in the optimistic setting. `transition_ms` that the message really has: with one, the first move is the answer. */
+   in the optimistic setting. What the lamp never reports (way->silent) is assumed; if that is all of it, so is the
+   answer. `transition_ms` that the message really has: with one, the first move is the answer. */
 void pending_send(struct way *way, struct request_id request, const char *topic, const struct str *payload,
                   const struct light_state *patch, uint32_t transition_ms);
 

@@ -252,8 +252,9 @@ void topics_free(struct topics *t)
     if (t) {
         defer_free(t->flush);
         for (size_t i = 0; i < t->size; i++) {
-            while (t->buckets[i]) { /* left, and not unsubscribed any more */
-                remove_topic(t, t->buckets[i]);
+            for (struct topic *topic = t->buckets[i], *next; topic; topic = next) {
+                next = topic->next;
+                free(topic); /* it was left, and is not unsubscribed any more */
             }
         }
         free(t->buckets);

@@ -32,6 +32,7 @@ struct way {
     struct twin *twin;            /* NULL: not announced */
     struct way *next;             /* the next best one to the same lamp */
     struct driver_light *light;   /* NULL: another way drives it, or nobody wants it */
+    uint32_t silent;              /* LIGHT_* that the lamp never reports: they are assumed when they were sent */
     struct light_state known;     /* what the lamp said since it was attached */
     struct pending *first, *last; /* commands that wait for its word, oldest first: mqtt/pending.h */
 };

@@ -123,6 +123,8 @@ static void every_key(void **state)
                              "    password_file: secret\n"
                              "    ca_file: other\n"
                              "    zigbee2mqtt: [zigbee2mqtt, cellar/z2m]\n"
+                             "    homeassistant: []\n"
+                             "    homeassistant_birth: yes\n"
                              "    optimistic: on\n"
                              "  - url: mqtt://second\n"
                              "    tasmota: []\n"
@@ -153,6 +155,9 @@ static void every_key(void **state)
     assert_string_equal(c->mqtt[0].ca_file, inside("other"));
     assert_string_equal(c->mqtt[1].name, "second"); /* its host */
     assert_string_equal(c->mqtt[1].zigbee2mqtt[0], "zigbee2mqtt");
+    assert_string_equal(c->mqtt[1].homeassistant[0], "homeassistant");
+    assert_int_equal(c->mqtt[0].homeassistant_count, 0); /* [] is none */
+    assert_int_equal(c->mqtt[0].homeassistant_birth, 1);
     assert_string_equal(c->mqtt[0].tasmota[0], "tasmota/discovery");
     assert_int_equal(c->mqtt[1].tasmota_count, 0); /* an empty list is one */
     assert_true(c->mqtt[0].shelly_count == 1 && strcmp(c->mqtt[0].shelly[0], "+") == 0);
@@ -241,6 +246,8 @@ static const struct {
     {"mqtt:\n- url: mqtts://h\n  ca_file: none", "3:12", "cannot read"},
     {"mqtt:\n- url: mqtt://h\n  zigbee2mqtt: ['a/#']", "3:17", "\"a/#\" is no base topic"},
     {"mqtt:\n- url: mqtt://h\n  zigbee2mqtt: [a, b, a]", "3:23", "\"a\" is listed twice"},
+    {"mqtt:\n- url: mqtt://h\n  homeassistant: [ha/+]", "3:19",
+     "\"ha/+\" is no base topic; right would be homeassistant"},
     {"mqtt:\n- url: mqtt://h\n  tasmota: [tasmota/+]", "3:13", "\"tasmota/+\" is no base topic"},
     {"mqtt:\n- url: mqtt://h\n  shelly: [+, attic/+]", "3:15",
      "\"attic/+\" is no topic prefix; right would be + for all"},
