@@ -10,6 +10,17 @@
 
 #define VALUES 5u
 
+/* What a command asks of on and off. A colour or a level alone leaves a lamp that is off as it is. */
+enum asked { ASKED_OFF, ASKED_ON, ASKED_NOTHING };
+
+static enum asked asked(const struct light_state *known, const struct light_state *patch)
+{
+    if (patch->has & LIGHT_ON) {
+        return patch->on ? ASKED_ON : ASKED_OFF;
+    }
+    return (known->has & LIGHT_ON) && known->on ? ASKED_ON : ASKED_NOTHING; /* some lamps want it said each time */
+}
+
 /* A colour, or a white that is mixed of two, in the form in which the lamp is told. */
 struct color {
     double value[VALUES];
@@ -134,15 +145,18 @@ static void write_json(const struct ha_lamp *lamp, const struct light_state *kno
 {
     struct json_out j;
     struct color color;
+    enum asked on = asked(known, patch);
     json_out_init(&j, &c->bytes);
     json_begin_object(&j);
-    json_member_text(&j, "state", patch->on ? "ON" : "OFF");
-    if (patch->on && (patch->has & LIGHT_LEVEL) && !lamp->folded) {
+    if (on != ASKED_NOTHING) {
+        json_member_text(&j, "state", on == ASKED_ON ? "ON" : "OFF");
+    }
+    if (on != ASKED_OFF && (patch->has & LIGHT_LEVEL) && !lamp->folded) {
         json_member_int(&j, "brightness", brightness(lamp, patch->level));
     }
-    if (patch->on && chosen_color(lamp, known, patch, &color)) {
+    if (on != ASKED_OFF && chosen_color(lamp, known, patch, &color)) {
         put_color(&j, lamp, &color);
-    } else if (patch->on && (patch->has & LIGHT_KELVIN)) {
+    } else if (on != ASKED_OFF && (patch->has & LIGHT_KELVIN)) {
         json_member_int(&j, "color_temp", lround(color_temp(lamp, patch->kelvin)));
     }
     if (transition_ms > 0) {
@@ -226,11 +240,12 @@ static int write_default(const struct ha_lamp *lamp, const struct light_state *k
 {
     struct color color;
     int err = 0;
-    bool by_level = lamp->on_command == HA_ON_BRIGHTNESS;
-    if (!patch->on) {
+    enum asked on = asked(known, patch);
+    bool by_level = on == ASKED_ON && lamp->on_command == HA_ON_BRIGHTNESS;
+    if (on == ASKED_OFF) {
         return say_on(lamp, false, c);
     }
-    if (lamp->on_command == HA_ON_FIRST) {
+    if (on == ASKED_ON && lamp->on_command == HA_ON_FIRST) {
         err = say_on(lamp, true, c);
     }
     if (err == 0 && chosen_color(lamp, known, patch, &color)) {
@@ -241,7 +256,7 @@ static int write_default(const struct ha_lamp *lamp, const struct light_state *k
     if (err == 0 && ((patch->has & LIGHT_LEVEL) || by_level)) { /* without one, it is lit as it was */
         err = say_number(lamp, HA_BRIGHTNESS, brightness(lamp, level_of(known, patch)), c);
     }
-    return err == 0 && lamp->on_command == HA_ON_LAST ? say_on(lamp, true, c) : err;
+    return err == 0 && on == ASKED_ON && lamp->on_command == HA_ON_LAST ? say_on(lamp, true, c) : err;
 }
 
 /* ---- the template schema ---- */
@@ -249,18 +264,19 @@ static int write_default(const struct ha_lamp *lamp, const struct light_state *k
 static int write_template(const struct ha_lamp *lamp, const struct light_state *known, const struct light_state *patch,
                           uint32_t transition_ms, struct ha_command *c)
 {
-    struct ha_variable v[8] = {{.name = "state", .text = patch->on ? "on" : "off"}};
+    bool on = asked(known, patch) != ASKED_OFF; /* there is no template for a colour of a lamp that is off */
+    struct ha_variable v[9] = {{.name = "state", .text = on ? "on" : "off"}};
     size_t count = 1;
     if (transition_ms > 0) {
         v[count++] = (struct ha_variable){.name = "transition", .number = transition_ms / 1000.0};
     }
-    if (patch->on && (patch->has & LIGHT_LEVEL)) {
+    if (on && (patch->has & LIGHT_LEVEL)) {
         v[count++] = (struct ha_variable){.name = "brightness", .number = brightness(lamp, patch->level)};
     }
-    if (patch->on && (patch->has & LIGHT_KELVIN)) {
+    if (on && (patch->has & LIGHT_KELVIN)) {
         v[count++] = (struct ha_variable){.name = "color_temp", .number = color_temp(lamp, patch->kelvin)};
     }
-    if (patch->on && (patch->has & LIGHT_COLOR)) {
+    if (on && (patch->has & LIGHT_COLOR)) {
         uint8_t r, g, b;
         uint16_t value = lamp->folded ? level_of(known, patch) : (uint16_t)LIGHT_LEVEL_MAX;
         color_rgb_from_hs(patch->hue, patch->saturation, value, &r, &g, &b);
@@ -271,7 +287,7 @@ static int write_template(const struct ha_lamp *lamp, const struct light_state *
         v[count++] = (struct ha_variable){.name = "sat", .number = patch->saturation / 100.0};
     }
     const struct ha_scope scope = {.variables = v, .count = count};
-    const char *template = ha_lamp_text(lamp, patch->on ? HA_ON_TEMPLATE : HA_OFF_TEMPLATE);
+    const char *template = ha_lamp_text(lamp, on ? HA_ON_TEMPLATE : HA_OFF_TEMPLATE);
     int err = ha_template_run(template, &scope, &c->bytes);
     if (err == 0) {
         c->fades = transition_ms > 0 && strstr(template, "transition") != NULL;

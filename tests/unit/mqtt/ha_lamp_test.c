@@ -397,6 +397,9 @@ static const struct light_state warm = {.has = LIGHT_ON | LIGHT_KELVIN, .on = tr
 static const struct light_state blue = {
     .has = LIGHT_ON | LIGHT_COLOR | LIGHT_LEVEL, .on = true, .level = 5000, .hue = 24000, .saturation = 10000};
 
+/* A colour alone does not switch on. */
+static const struct light_state tint = {.has = LIGHT_COLOR, .hue = 24000, .saturation = 10000};
+
 static void commands(void **unused)
 {
     static const struct {
@@ -414,6 +417,9 @@ static void commands(void **unused)
          "desk/light/lamp/command "
          "{\"state\":\"ON\",\"color\":{\"r\":0,\"g\":0,\"b\":0,\"c\":96,\"w\":159},\"transition\":2.5}\n",
          true},
+        {ESPHOME("\"rgb\""), &tint, 0, "desk/light/lamp/command {\"color\":{\"r\":0,\"g\":0,\"b\":255}}\n", false},
+        {DEFAULT(",\"hs_cmd_t\":\"h\""), &tint, 0, "h 240,100\n", false},
+        {TASMOTA, &tint, 0, "strip/cmnd/HsbColor 240,100\n", false},
         {ESPHOME("\"rgbw\""), &blue, 0,
          "desk/light/lamp/command "
          "{\"state\":\"ON\",\"brightness\":128,\"color\":{\"r\":0,\"g\":0,\"b\":255,\"w\":0}}\n",
