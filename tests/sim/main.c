@@ -15,6 +15,8 @@ static const struct subcommand subcommands[] = {
      subcommand_shelly},
     {"wled", "[--broker URL] [--devices N] [--http PORT] [...]", "plays WLED strips, over MQTT and HTTP",
      subcommand_wled},
+    {"homeassistant", "[--broker URL] [--lamps N] [--kind KIND] [...]",
+     "plays lamps that announce themselves by Home Assistant discovery", subcommand_homeassistant},
     {"smartthings", "--account NAME --password-file FILE [...]",
      "plays SmartThings against a bridge: links, asks, commands, is told", subcommand_smartthings},
 };

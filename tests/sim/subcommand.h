@@ -44,6 +44,7 @@ int subcommand_zigbee2mqtt(const struct subcommand *self, int argc, char **argv)
 int subcommand_tasmota(const struct subcommand *self, int argc, char **argv);
 int subcommand_shelly(const struct subcommand *self, int argc, char **argv);
 int subcommand_wled(const struct subcommand *self, int argc, char **argv);
+int subcommand_homeassistant(const struct subcommand *self, int argc, char **argv);
 int subcommand_smartthings(const struct subcommand *self, int argc, char **argv);
 
 #endif
