@@ -24,6 +24,14 @@ static void shut(struct peer *p)
     (void)shutdown(p->fd, SHUT_RDWR);
 }
 
+void caller_shut(struct MHD_Connection *connection)
+{
+    struct peer *p = caller_of(connection);
+    if (p) {
+        shut(p);
+    }
+}
+
 static void make_room(struct peer *newcomer)
 {
     struct peer *goes = crowd_surplus(newcomer->crowd, newcomer);
@@ -123,7 +131,7 @@ static void follow(struct peer *p, const struct http_exchange *x, uint64_t now)
 {
     crowd_holds(p, x->body.len);
     p->unread_body = x->unread_body;
-    if (x->waiting) {
+    if (x->waiting || x->pull) {
         crowd_busy(p);
     } else if (x->answered) {
         crowd_asks(p, now); /* so long it may take to read the answer */

@@ -71,6 +71,7 @@ static void exchange_free(struct http_exchange *x)
     drop_body(x);
     str_done(&x->source);
     str_done(&x->credentials);
+    free(x->segment);
     free(x->target);
     free(x);
 }
@@ -78,6 +79,7 @@ static void exchange_free(struct http_exchange *x)
 void exchange_gone(struct http_exchange *x)
 {
     stop_waiting(x);
+    stream_gone(x);
     x->connection = NULL;
     if (!x->owed) {
         exchange_free(x);
@@ -100,14 +102,8 @@ static void count_answer(struct http_stats *stats, int status)
     }
 }
 
-void exchange_answer(struct http_exchange *x, int status, const char *content_type, struct str *body)
+void exchange_head(struct http_exchange *x, int status, const char *content_type)
 {
-    size_t len = body ? body->len : 0;
-    char *bytes = len > 0 ? str_take(body) : NULL;
-    if (body) {
-        str_done(body);
-    }
-    x->response = MHD_create_response_from_buffer(len, bytes, bytes ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
     if (!x->response) {
         abort(); /* out of memory */
     }
@@ -122,7 +118,18 @@ void exchange_answer(struct http_exchange *x, int status, const char *content_ty
     count_answer(&x->http->stats, status);
 }
 
-static void wake(struct http_exchange *x)
+void exchange_answer(struct http_exchange *x, int status, const char *content_type, struct str *body)
+{
+    size_t len = body ? body->len : 0;
+    char *bytes = len > 0 ? str_take(body) : NULL;
+    if (body) {
+        str_done(body);
+    }
+    x->response = MHD_create_response_from_buffer(len, bytes, bytes ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    exchange_head(x, status, content_type);
+}
+
+void exchange_wake(struct http_exchange *x)
 {
     stop_waiting(x);
     if (x->suspended) {
@@ -146,7 +153,7 @@ void http_answer(struct http_exchange *x, int status, const char *content_type, 
         return;
     }
     exchange_answer(x, status, content_type, body);
-    wake(x);
+    exchange_wake(x);
 }
 
 void http_cut(struct http_exchange *x)
@@ -158,7 +165,7 @@ void http_cut(struct http_exchange *x)
         exchange_free(x);
     } else if (!x->expired) {
         x->cut = true;
-        wake(x);
+        exchange_wake(x);
     }
 }
 
@@ -228,7 +235,7 @@ static void expire(struct http_exchange *x, const char *text)
     x->http->stats.deadlines++;
     refuse(x, 503, "temporarily_unavailable", text, true);
     x->expired = true;
-    wake(x);
+    exchange_wake(x);
 }
 
 void exchange_deadline(void *user)
@@ -286,18 +293,30 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *n
     return MHD_YES;
 }
 
-static bool path_fits(const struct http_route *route, const char *path, const char **ret_tail)
+/* What the "*" matched, or nothing where there is none. */
+struct tail {
+    const char *at;
+    size_t len;
+};
+
+static bool path_fits(const struct http_route *route, const char *path, struct tail *ret_tail)
 {
-    size_t len = strlen(route->path);
-    if (len > 1 && route->path[len - 1] == '*') {
-        if (strncmp(route->path, path, len - 1) != 0) {
-            return false;
-        }
-        *ret_tail = path + len - 1;
-        return true;
+    const char *star = strchr(route->path, '*');
+    size_t before = star ? (size_t)(star - route->path) : 0;
+    *ret_tail = (struct tail){"", 0};
+    if (!star) {
+        return strcmp(route->path, path) == 0;
     }
-    *ret_tail = "";
-    return strcmp(route->path, path) == 0;
+    if (strncmp(route->path, path, before) != 0) {
+        return false;
+    }
+    const char *at = path + before;
+    size_t len = star[1] ? strcspn(at, "/") : strlen(at);
+    if (star[1] && (len == 0 || strcmp(star + 1, at + len) != 0)) {
+        return false;
+    }
+    *ret_tail = (struct tail){at, len};
+    return true;
 }
 
 static bool method_fits(const struct http_route *route, const char *method)
@@ -310,7 +329,7 @@ static bool find_route(struct http_exchange *x)
 {
     const struct http_config *c = &x->http->config;
     struct str allow = STR_INIT;
-    const char *tail = "";
+    struct tail tail;
     for (size_t i = 0; i < c->route_count; i++) {
         const struct http_route *r = &c->routes[i];
         if (!(r->listeners & x->listener->kind) || !path_fits(r, x->target, &tail)) {
@@ -318,7 +337,8 @@ static bool find_route(struct http_exchange *x)
         }
         if (method_fits(r, x->method)) {
             x->route = r;
-            x->tail = tail;
+            x->segment = tail.at[tail.len] ? mem_text_n(tail.at, tail.len) : NULL;
+            x->tail = x->segment ? x->segment : tail.at;
             break;
         }
         str_printf(&allow, "%s%s", allow.len > 0 ? ", " : "", strcmp(r->method, "GET") == 0 ? "GET, HEAD" : r->method);
@@ -418,10 +438,20 @@ static void answer_bearer(struct http_exchange *x, int status, const char *error
     str_done(&challenge);
 }
 
+/* The token as a bearer's, or as the name of HTTP Basic with no password, which the LIFX HTTP API's clients may use. */
+static const char *token_in(struct http_exchange *x, const char *authorization)
+{
+    const char *token = gate_bearer(authorization), *password = NULL;
+    if (!token && gate_basic(authorization, &x->credentials, &password) == 0 && !*password) {
+        token = str_z(&x->credentials);
+    }
+    return token;
+}
+
 static void by_token(struct http_exchange *x, const char *authorization)
 {
     const struct http_config *c = &x->http->config;
-    const char *token = gate_bearer(authorization);
+    const char *token = token_in(x, authorization);
     const char *scope = NULL;
     int err = token && c->bearer ? c->bearer(c->user, token, x->route->auth, &scope, &x->caller) : ERR_INVALID;
     if (err == 0) {

@@ -24,14 +24,16 @@ enum { HTTP_PUBLIC = 1, HTTP_LOCAL = 2, HTTP_CONTROL = 4 };
 enum http_auth {
     HTTP_OPEN,        /* anybody; or the handler itself authenticates (OAuth client, token inside the document) */
     HTTP_LOCAL_LOGIN, /* on the local listener: HTTP Basic with an account; on the control socket: nothing more */
-    /* A bearer token in the Authorization header (RFC 6750 2.1) whose link has the scope; http_caller is that link. */
+    /* A bearer token in the Authorization header (RFC 6750 2.1), or the name of HTTP Basic without a password, whose
+       link has the scope; http_caller is that link. */
     HTTP_TOKEN_READ,    /* devices:read */
     HTTP_TOKEN_CONTROL, /* devices:control */
 };
 
 typedef void http_handler(struct http_exchange *exchange, void *context);
 
-/* One row of the daemon's surface. A path ends either exactly or in "/" + "*" (the rest is http_tail). */
+/* One row of the daemon's surface. A path may have one "*": at its end it matches the rest, elsewhere one segment that
+   is not empty. What it matched is http_tail. The first row that fits counts. */
 struct http_route {
     const char *method; /* "GET" also serves HEAD */
     const char *path;
@@ -109,6 +111,20 @@ void http_answer_error(struct http_exchange *x, int status, const char *code, co
 /* Instead of an answer: the connection is closed without one. For far sides that lose answers on purpose. */
 void http_cut(struct http_exchange *x);
 
+/* ---- a stream: an answer that goes on ---- */
+
+/* Writes at most `room` bytes and returns how many. 0: there are none now, and http_stream_wake will say when there
+   are. Called when the caller can take them, and not while it cannot: whoever reads slowly is kept waiting here by
+   nobody. */
+typedef size_t http_pull(void *user, char *bytes, size_t room);
+/* Instead of http_answer: status 200, and what `pull` gives until either side ends it. `gone` comes once, then x is not
+   to be touched any more; from inside this call where the caller has gone already. No deadline but TCP's own: what was
+   sent and is not acknowledged for a minute ends it, so send something now and then. */
+void http_stream(struct http_exchange *x, const char *content_type, http_pull *pull, void (*gone)(void *user),
+                 void *user);
+void http_stream_wake(struct http_exchange *x); /* there is more to pull */
+void http_stream_cut(struct http_exchange *x);  /* the connection is closed; `gone` comes soon, not from inside */
+
 /* ---- pages ---- */
 
 /* Fills a template: {{name}} is escaped for HTML text and attributes, {{{name}}} is raw (only what was built here),
@@ -136,7 +152,7 @@ struct http_health {
 
 struct http_stats {
     uint64_t requests, refused_by_gate, answers_2xx, answers_4xx, answers_5xx, deadlines;
-    unsigned open_connections;
+    unsigned open_connections, open_streams;
 };
 struct http_stats http_stats(const struct http *http);
 

@@ -70,6 +70,7 @@ struct http {
     unsigned lingering_count;
     struct timer *linger;               /* NULL: nobody lingers any more */
     struct http_exchange *first, *last; /* waiting for their answers, by deadline */
+    struct http_exchange *streams;
     struct http_stats stats;
 };
 
@@ -83,6 +84,7 @@ struct http_exchange {
     char *target;      /* the request target as it came, cut at '?' */
     const char *query; /* inside target */
     const char *tail;
+    char *segment; /* what tail is, where it is no end of target */
     char method[16];
     struct str body, source, credentials;
     void *caller;          /* of http_caller */
@@ -102,7 +104,10 @@ struct http_exchange {
     struct MHD_Response *response;
     int status;
     uint64_t due;
-    struct http_exchange *next, *previous;
+    http_pull *pull; /* NULL: no stream, or one that has ended */
+    void (*pull_gone)(void *user);
+    void *pull_user;
+    struct http_exchange *next, *previous; /* among those that wait, or among the streams */
 };
 
 /* exchange.c */
@@ -114,6 +119,14 @@ void exchange_deadline(void *user);
 void exchange_expire_all(struct http *http);
 /* Builds the answer that is sent when libmicrohttpd asks next. */
 void exchange_answer(struct http_exchange *x, int status, const char *content_type, struct str *body);
+
+/* Status and headers of x->response; aborts where there is none. */
+void exchange_head(struct http_exchange *x, int status, const char *content_type);
+void exchange_wake(struct http_exchange *x); /* there is something for it */
+
+/* stream.c */
+void stream_gone(struct http_exchange *x); /* its connection is over; nothing where it is no stream */
+void stream_end_all(struct http *http);
 
 /* socket.c: l->fd, and l->path or l->port. ERR_INVALID, ERR_EXISTS, ERR_IO with a sentence in `why`. */
 int socket_bind_unix(struct listener *l, const char *path, struct str *why);
@@ -130,6 +143,7 @@ void server_run_dirty(void *user);
 
 /* caller.c: what libmicrohttpd calls, cls is the server; and what callers leave behind. */
 struct peer *caller_of(struct MHD_Connection *connection);
+void caller_shut(struct MHD_Connection *connection);
 void caller_changed(void *cls, struct MHD_Connection *connection, void **context,
                     enum MHD_ConnectionNotificationCode code);
 void *caller_begins(void *cls, const char *target, struct MHD_Connection *connection);

@@ -337,6 +337,7 @@ void http_free(struct http *http)
         return;
     }
     exchange_expire_all(http);
+    stream_end_all(http);
     server_run_dirty(http);
     linger_end(http);
     while (http->servers) {

@@ -71,8 +71,10 @@ static void section_2_1_header(void **state)
     struct str got = STR_INIT;
     HAS(get(rig, "Authorization: Bearer full\r\n", &got), "\r\n\r\nserved");
     HAS(get(rig, "Authorization: bearer  reader\r\n", &got), "\r\n\r\nserved");
+    HAS(get(rig, "Authorization: Basic ZnVsbDo=\r\n", &got), "\r\n\r\nserved"); /* "full:", as LIFX's clients may */
     static const char *const none[] = {"",
                                        "Authorization: Basic full\r\n",
+                                       "Authorization: Basic ZnVsbDp4\r\n",
                                        "Authorization: Bearer\r\n",
                                        "Authorization: Bearer two words\r\n",
                                        "Authorization: Bearer fu,ll\r\n",
