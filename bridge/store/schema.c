@@ -58,6 +58,17 @@ static const char *const migrations[] = {
     "  trace INTEGER NOT NULL, position INTEGER NOT NULL, step TEXT NOT NULL, outcome TEXT NOT NULL,"
     "  cause TEXT NOT NULL, at INTEGER NOT NULL, last_at INTEGER NOT NULL, times INTEGER NOT NULL,"
     "  expected TEXT, got TEXT, PRIMARY KEY (trace, position)) WITHOUT ROWID;",
+
+    /* 3: the webhook SmartApp's installed apps: SmartThings' tokens for us, what the login brought (a link of ours, or
+       another provider's tokens), the lights that were chosen, and which devices they are over there */
+    "CREATE TABLE smartapps ("
+    "  id TEXT PRIMARY KEY, access_token TEXT, refresh_token TEXT, obtained_at INTEGER, expires_at INTEGER,"
+    "  refresh_started_at INTEGER, refresh_attempts INTEGER, link_id TEXT, provider_access TEXT,"
+    "  provider_refresh TEXT, provider_expires_at INTEGER, location TEXT, lights TEXT) WITHOUT ROWID;"
+
+    "CREATE TABLE smartapp_devices ("
+    "  app TEXT NOT NULL REFERENCES smartapps(id) ON DELETE CASCADE, light TEXT NOT NULL, device TEXT NOT NULL,"
+    "  label TEXT NOT NULL, profile TEXT NOT NULL, PRIMARY KEY (app, light)) WITHOUT ROWID;",
 };
 
 int store_schema_version(void)

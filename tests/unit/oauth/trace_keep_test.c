@@ -249,7 +249,10 @@ static void test_a_store_without_traces(void **state)
     rig_close(rig);
     assert_int_equal(sqlite3_open(rig->path, &db), SQLITE_OK);
     assert_int_equal(
-        sqlite3_exec(db, "DROP TABLE trace_events; DROP TABLE traces; PRAGMA user_version = 1", NULL, NULL, NULL),
+        sqlite3_exec(db,
+                     "DROP TABLE trace_events; DROP TABLE traces; DROP TABLE smartapp_devices; DROP TABLE smartapps; "
+                     "PRAGMA user_version = 1",
+                     NULL, NULL, NULL),
         SQLITE_OK);
     sqlite3_close(db);
     rig->expected = true;
