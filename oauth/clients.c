@@ -34,6 +34,7 @@ void clients_load(struct oauth *oauth, const struct oauth_config *config)
         client->redirects = from->redirect_uris ? from->redirect_uris : no_redirects;
         client->send_iss = from->send_iss;
         client->webhook = from->webhook;
+        client->smartapp = from->smartapp;
         client->configured = true;
         client->scopes = SCOPE_ALL;
         client->has_secret = from->secret != NULL;
@@ -147,6 +148,11 @@ bool oauth_client_sends_iss(const struct oauth_client *client)
 bool oauth_client_webhook(const struct oauth_client *client)
 {
     return client->webhook;
+}
+
+bool oauth_client_smartapp(const struct oauth_client *client)
+{
+    return client->smartapp;
 }
 
 bool oauth_client_has_secret(const struct oauth_client *client)

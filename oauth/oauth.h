@@ -39,6 +39,7 @@ struct oauth_client_config {
     bool send_iss;                    /* RFC 9207; off for SmartThings */
     /* SmartThings: goes on with discovery, so its links' traces wait for that; and its scope is free text. */
     bool webhook;
+    bool smartapp; /* the webhook SmartApp's: its codes come by OAUTH_CALLBACK, from inside this program */
 };
 
 struct oauth_config {
@@ -99,6 +100,7 @@ bool oauth_client_redirect_ok(const struct oauth_client *client, const char *red
 const char *const *oauth_client_redirects(const struct oauth_client *client);               /* NULL-terminated */
 bool oauth_client_sends_iss(const struct oauth_client *client);                             /* RFC 9207 */
 bool oauth_client_webhook(const struct oauth_client *client);
+bool oauth_client_smartapp(const struct oauth_client *client);
 bool oauth_client_has_secret(const struct oauth_client *client);
 bool oauth_client_public(const struct oauth_client *client); /* keeps no secret: PKCE, and its refresh tokens rotate */
 bool oauth_client_configured(const struct oauth_client *client);    /* named by the configuration, not by the store */

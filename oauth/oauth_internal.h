@@ -21,7 +21,7 @@ struct end_write;
 struct oauth_client {
     const char *id, *name;
     const char *const *redirects;
-    bool has_secret, send_iss, webhook, is_public, configured, removed;
+    bool has_secret, send_iss, webhook, smartapp, is_public, configured, removed;
     unsigned scopes;
     uint8_t secret_hash[SECRETS_SHA256_SIZE];
     int64_t created_ms;

@@ -80,6 +80,7 @@ static const struct trace_step_row steps[TRACE_STEPS] = {
                        .request = "POST /oauth/token (grant_type refresh_token)"},
     [TRACE_COMMAND] =
         {.name = "command", .title = "command", .after = TRACE_DISCOVERY, .implies = TRACE_DISCOVERY, .webhook = true},
+    [TRACE_SMARTAPP] = {.name = "smartapp", .title = "SmartApp", .after = TRACE_TOKEN, .implies = TRACE_TOKEN},
 };
 
 #define TO_CONSOLE "in SmartThings' developer console"
@@ -351,6 +352,104 @@ static const struct trace_cause_row causes[TRACE_CAUSES] = {
                                 "Report what it said: the news of those lights were dropped, the next change is told "
                                 "again.",
                                 0},
+
+    [CAUSE_SMARTAPP_UNSIGNED] = {"smartapp_unsigned", "Somebody called the SmartApp without a signature.",
+                                 "SmartThings signs every call but PING: if nothing else is wrong a stranger tried. "
+                                 "Otherwise a proxy takes the Authorization header away; it must pass it on.",
+                                 0},
+    [CAUSE_SMARTAPP_SIGNATURE_MALFORMED] = {"smartapp_signature_malformed",
+                                            "The signature of a call to the SmartApp is of a kind that is not taken.",
+                                            "Right is rsa-sha256 over (request-target), digest and date, which "
+                                            "SmartThings sends for apps whose signatureType is ST_PADLOCK.",
+                                            0},
+    [CAUSE_SMARTAPP_KEY_ID] = {"smartapp_key_id",
+                               "A call to the SmartApp names a key that is no plain path on the key host.",
+                               "Nothing is to be done if a stranger tried. An old app with a static key must be given "
+                               "signatureType ST_PADLOCK.",
+                               0},
+    [CAUSE_SMARTAPP_DATE] =
+        {"smartapp_date", "A call to the SmartApp is dated more than 300 s from our clock, or its date cannot be read.",
+         "Compare both clocks: the bridge needs the right time (timedatectl), and what came later than 300 s is not "
+         "taken.",
+         0},
+    [CAUSE_SMARTAPP_DIGEST] = {"smartapp_digest", "The body of a call to the SmartApp is not what was signed.",
+                               "A proxy or tunnel rewrites bodies: it must pass them on byte for byte.", 0},
+    [CAUSE_SMARTAPP_KEY_FETCH] = {"smartapp_key_fetch", "The key that SmartThings signs with could not be had.",
+                                  "The bridge must reach smartthings.smartapp.key_url from inside: name resolution, a "
+                                  "firewall for outgoing connections? Its host must be on smartthings.callback_hosts.",
+                                  0},
+    [CAUSE_SMARTAPP_KEY] = {"smartapp_key", "What the key host gave is no key that can be used now.",
+                            "Is smartthings.smartapp.key_url SmartThings' own, and our clock right?", 0},
+    [CAUSE_SMARTAPP_SIGNATURE] =
+        {"smartapp_signature", "The signature of a call to the SmartApp is wrong.",
+         "A proxy that rewrites the path or a signed header breaks it: the path must arrive as it stands in the app's "
+         "targetUrl, without a query. A stranger may have tried, too.",
+         0},
+    [CAUSE_SMARTAPP_REPLAY] =
+        {"smartapp_replay", "A call to the SmartApp that was answered before came again.",
+         "Nothing is to be done if it happens once: somebody, or a proxy that repeats requests, sent it again.", 0},
+    [CAUSE_SMARTAPP_OTHER_APP] = {"smartapp_other_app",
+                                  "A SmartApp that is not ours wants to be confirmed at this address.",
+                                  "If it is yours, set smartthings.smartapp.app_id to its id.", 0},
+    [CAUSE_SMARTAPP_CONFIRMATION_HOST] = {"smartapp_confirmation_host",
+                                          "The SmartApp is to be confirmed at an address that is not allowed.",
+                                          "It must be https on a host of smartthings.callback_hosts. If it is "
+                                          "SmartThings' own, open it by hand: the log has it.",
+                                          0},
+    [CAUSE_SMARTAPP_CONFIRMATION_FAILED] = {"smartapp_confirmation_failed",
+                                            "SmartThings did not take the confirmation of the SmartApp's address.",
+                                            "It is good for a short time only: ask for another with PUT "
+                                            "/apps/APP_ID/register, or the button in the developer workspace.",
+                                            0},
+    [CAUSE_SMARTAPP_CALLBACK_MALFORMED] = {"smartapp_callback_malformed",
+                                           "SmartThings brought back a login from which no code can be read.",
+                                           "Log in again in the app. The login page must send the browser to "
+                                           "SmartThings' callback with code and state in the query, each once.",
+                                           0},
+    [CAUSE_SMARTAPP_LOGIN_DENIED] = {"smartapp_login_denied", "The login was ended without access being allowed.",
+                                     "Log in again in the app, and allow access.", 0},
+    [CAUSE_SMARTAPP_CODE_REFUSED] = {"smartapp_code_refused", "The code of the login is not honoured.",
+                                     "Log in again in the app, within ten minutes, and from the SmartApp's own page: a "
+                                     "code from elsewhere does not count.",
+                                     0},
+    [CAUSE_SMARTAPP_PROVIDER] = {"smartapp_provider", "The login's server gave no token for the code.",
+                                 "Compare smartthings.smartapp.provider with what is registered there: token_url, "
+                                 "client_id, its secret, and whether it wants HTTP Basic or JSON.",
+                                 0},
+    [CAUSE_SMARTAPP_HOST_REFUSED] = {"smartapp_host_refused",
+                                     "An address of SmartThings that is configured is not on a host that is allowed.",
+                                     "Add its host to smartthings.callback_hosts, if it is SmartThings' own.", 0},
+    [CAUSE_SMARTAPP_UNREACHABLE] = {"smartapp_unreachable",
+                                    "SmartThings does not answer the SmartApp's calls, or asks for patience.",
+                                    "The bridge tries again by itself. If it lasts: does the bridge reach the "
+                                    "internet, and smartthings.smartapp.api_url?",
+                                    0},
+    [CAUSE_SMARTAPP_TOKEN_REFUSED] = {"smartapp_token_refused",
+                                      "SmartThings does not honour the SmartApp's token any more.",
+                                      "Open the SmartApp's settings in the app and save them: that brings new tokens.",
+                                      0},
+    [CAUSE_SMARTAPP_CLIENT_REFUSED] =
+        {"smartapp_client_refused",
+         "SmartThings refuses smartthings.smartapp.client_id or its secret, or they are missing.",
+         "Set both to what was shown when the app was made; the SmartApp's settings, saved in the app, bring new "
+         "tokens meanwhile.",
+         0},
+    [CAUSE_SMARTAPP_DEVICE_REFUSED] = {"smartapp_device_refused",
+                                       "SmartThings did not take what the bridge said of a device.",
+                                       "What it answered says why; a limit of devices is SmartThings' own. Saving the "
+                                       "SmartApp's settings in the app tries again.",
+                                       0},
+    [CAUSE_SMARTAPP_NO_PROFILE] =
+        {"smartapp_no_profile", "A lamp is of a kind for which no device profile is configured.",
+         "Run `lightbridge smartapp profiles`, and put what it prints into the configuration.", 0},
+    [CAUSE_SMARTAPP_NO_OAUTH_CALLBACK] =
+        {"smartapp_no_oauth_callback",
+         "The login was sent back to SmartThings, and SmartThings did not bring its code to the SmartApp.",
+         "SmartThings refuses a login (401) whose state did not come back byte for byte: was it started in the app? "
+         "It also must reach the app's targetUrl, PUBLIC_URL/smartthings/smartapp; an app of type API_ONLY opens a "
+         "host "
+         "that does not exist, it must be a WEBHOOK_SMART_APP.",
+         1u << TRACE_TOKEN},
 };
 
 static const char *const outcomes[] = {

@@ -141,6 +141,7 @@ void traced_code(struct account *account, const struct pending *p, int result, s
         if (note.cause == CAUSE_NONE) {
             str_printf(&got, "sent back to %s with ", p->redirect_uri);
             name_state(&got, p);
+            note.cause = oauth_client_smartapp(p->client) ? CAUSE_SMARTAPP_NO_OAUTH_CALLBACK : CAUSE_NONE;
         }
     } else {
         note.cause = result == ERR_NOT_FOUND   ? CAUSE_ACCOUNT_REMOVED
