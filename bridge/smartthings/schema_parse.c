@@ -81,9 +81,10 @@ static struct schema_argument read_argument(const struct json *v)
     return a;
 }
 
-static int read_command(struct interaction *x, const struct json *v, struct interaction_command *c)
+int schema_read_command(const struct json *v, const char *component_key, struct interaction_command *c,
+                        const char **ret_what)
 {
-    int r = text_member(v, "component", SCHEMA_MAX_NAME, true, &c->component);
+    int r = text_member(v, component_key, SCHEMA_MAX_NAME, true, &c->component);
     if (r == 0) {
         r = text_member(v, "capability", SCHEMA_MAX_NAME, false, &c->capability);
     }
@@ -91,7 +92,8 @@ static int read_command(struct interaction *x, const struct json *v, struct inte
         r = text_member(v, "command", SCHEMA_MAX_NAME, false, &c->command);
     }
     if (r != 0) {
-        return refuse(x, r, "a command needs capability and command as texts");
+        *ret_what = "a command needs capability and command as texts";
+        return r;
     }
     if (!c->component) {
         c->component = "main";
@@ -101,11 +103,13 @@ static int read_command(struct interaction *x, const struct json *v, struct inte
         return 0;
     }
     if (!json_is_array(arguments)) {
-        return refuse(x, ERR_INVALID, "arguments is no array");
+        *ret_what = "arguments is no array";
+        return ERR_INVALID;
     }
     for (const struct json *a = json_first(arguments); a; a = json_next(a)) {
         if (c->argument_count == SCHEMA_MAX_ARGUMENTS) {
-            return refuse(x, ERR_TOO_LARGE, "too many arguments");
+            *ret_what = "too many arguments";
+            return ERR_TOO_LARGE;
         }
         if (c->argument_count < sizeof c->arguments / sizeof c->arguments[0]) {
             c->arguments[c->argument_count] = read_argument(a);
@@ -168,7 +172,7 @@ static int read_devices(struct interaction *x)
         }
         device->commands = next;
         for (const struct json *c = json_first(json_get(d, "commands")); c; c = json_next(c)) {
-            r = read_command(x, c, next++);
+            r = schema_read_command(c, "component", next++, &x->what);
             if (r != 0) {
                 return r;
             }

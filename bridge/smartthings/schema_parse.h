@@ -82,6 +82,11 @@ struct interaction {
     struct interaction_command *commands;
 };
 
+/* Reads one command; the SmartApp's come with another word for the component. ERR_INVALID, ERR_TOO_LARGE with a static
+   sentence in *ret_what. Texts borrow from v. */
+int schema_read_command(const struct json *v, const char *component_key, struct interaction_command *ret_command,
+                        const char **ret_what);
+
 /* ERR_INVALID, ERR_TOO_LARGE: not what the protocol allows; type_text and request_id are there where they could be
    read, and `what` says why. interaction_done in any case. An unknown type is no error. */
 int schema_parse(const char *bytes, size_t len, struct interaction *interaction);

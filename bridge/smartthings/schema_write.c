@@ -125,7 +125,7 @@ int schema_level(uint16_t level)
     return level > 0 && percent == 0 ? 1 : percent;
 }
 
-static void add_value(struct str *s, const struct capability *c, const struct light_state *state)
+void schema_put_value(struct str *s, const struct capability *c, const struct light_state *state)
 {
     switch (c->member) {
     case LIGHT_ON:
@@ -183,7 +183,7 @@ void schema_device_state(struct str *s, bool *first, const char *id, const struc
         ADD(s, "\",\"attribute\":\"");
         str_add_z(s, c->attribute);
         ADD(s, "\",\"value\":");
-        add_value(s, c, state);
+        schema_put_value(s, c, state);
         if (c->unit) {
             ADD(s, ",\"unit\":\"");
             str_add_z(s, c->unit);

@@ -53,6 +53,10 @@ void schema_device_error(struct str *s, bool *first, const char *id, enum device
 void schema_token_request(struct str *s, const char *request_id, bool refresh, const char *code_or_token,
                           const char *client_id, const char *client_secret);
 
+/* The value of a capability's attribute, as JSON. */
+struct capability;
+void schema_put_value(struct str *s, const struct capability *capability, const struct light_state *state);
+
 /* SmartThings' units: whole percents (a level above 0 never becomes 0). */
 int schema_level(uint16_t level);
 
