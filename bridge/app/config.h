@@ -32,6 +32,20 @@ struct config_local {
 struct config_store {
     char *path, *key_file;
 };
+/* Ids of device profiles at SmartThings, by kind of lamp. */
+struct config_profiles {
+    char *color_temperature_and_color, *color, *color_temperature, *dimmer, *switches;
+};
+/* The OAuth server that the SmartApp's login opens. */
+struct config_provider {
+    char *name, *authorize_url, *token_url, *client_id, *client_secret_file, *scope, *redirect_uri;
+    int basic, json;
+};
+struct config_smartapp {
+    char *app_id, *client_id, *client_secret_file, *api_url, *token_url, *key_url;
+    struct config_profiles profiles;
+    struct config_provider provider;
+};
 struct config_smartthings {
     char *client_id, *client_secret_file;
     char **redirect_uris;
@@ -39,7 +53,8 @@ struct config_smartthings {
     char *callback_client_id, *callback_client_secret_file;
     char **callback_hosts;
     unsigned callback_hosts_count;
-    int offline_error; /* enum config_offline_error */
+    int offline_error;                /* enum config_offline_error */
+    struct config_smartapp *smartapp; /* NULL: there is none */
 };
 enum config_offline_error { CONFIG_DEVICE_UNAVAILABLE, CONFIG_DEVICE_OFFLINE };
 struct config_accounts {

@@ -75,6 +75,22 @@ static void complete_mqtt(struct config_mqtt *mqtt, unsigned index, const struct
     resolve(&mqtt->ca_file, path);
 }
 
+static void complete_smartapp(struct config_smartapp *app, const char *path)
+{
+    set_default(&app->api_url, "https://api.smartthings.com");
+    set_default(&app->key_url, "https://key.smartthings.com");
+    if (!app->token_url) {
+        struct str url = STR_INIT;
+        str_printf(&url, "%s/oauth/token", app->api_url);
+        app->token_url = str_take(&url);
+    }
+    set_default(&app->provider.name, "lightbridge");
+    set_default(&app->provider.client_id, "smartapp");
+    set_default(&app->provider.redirect_uri, "https://api.smartthings.com/oauth/callback");
+    resolve(&app->client_secret_file, path);
+    resolve(&app->provider.client_secret_file, path);
+}
+
 void config_complete(struct config *config, const struct config_places *places, const char *path)
 {
     static const char *const redirects[] = {"https://c2c-us.smartthings.com/oauth/callback",
@@ -99,6 +115,9 @@ void config_complete(struct config *config, const struct config_places *places, 
     resolve(&config->store.key_file, path);
     resolve(&st->client_secret_file, path);
     resolve(&st->callback_client_secret_file, path);
+    if (st->smartapp) {
+        complete_smartapp(st->smartapp, path);
+    }
     for (unsigned i = 0; i < config->mqtt_count; i++) {
         complete_mqtt(&config->mqtt[i], i, places, path);
     }
@@ -207,6 +226,76 @@ static void check_hosts(struct check *c, const char *list, char *const *hosts, u
     }
 }
 
+/* https, or http to this machine for tests. */
+static bool is_secure_url(const char *text)
+{
+    struct url url;
+    return url_parse(text, &url) == 0 &&
+           (strcmp(url.scheme, "https") == 0 ||
+            (strcmp(url.scheme, "http") == 0 && (strcmp(url.host, "127.0.0.1") == 0 || strcmp(url.host, "::1") == 0)));
+}
+
+static bool on_list(const char *text, const struct config_smartthings *st)
+{
+    struct url url;
+    bool found = url_parse(text, &url) != 0; /* that is told elsewhere */
+    for (unsigned i = 0; i < st->callback_hosts_count; i++) {
+        found = found || url_host_under(url.host, st->callback_hosts[i]);
+    }
+    return found;
+}
+
+static void check_provider(struct check *c, const struct config_smartthings *st)
+{
+    const struct config_provider *p = &st->smartapp->provider;
+    static const char key[] = "smartthings.smartapp.provider";
+    if (!p->authorize_url != !p->token_url) {
+        wrong(c, key, "authorize_url and token_url go together; without both the login is this bridge's own");
+    }
+    if (!p->authorize_url && p->client_secret_file) {
+        wrong(c, "smartthings.smartapp.provider.client_secret_file",
+              "is for another server's login: authorize_url and token_url are missing");
+    }
+    if (!p->authorize_url && strcmp(p->client_id, st->client_id) == 0) {
+        wrong(c, "smartthings.smartapp.provider.client_id",
+              "is smartthings.client_id, which is the Schema connector's; right would be smartapp");
+    }
+    if (p->basic && !p->client_secret_file) {
+        wrong(c, "smartthings.smartapp.provider.client_auth", "basic needs a client_secret_file");
+    }
+    check_file(c, "smartthings.smartapp.provider.client_secret_file", p->client_secret_file);
+}
+
+static void check_smartapp(struct check *c, const struct config_smartthings *st)
+{
+    const struct config_smartapp *app = st->smartapp;
+    const struct {
+        const char *key, *url;
+        bool smartthings;
+    } urls[] = {
+        {"smartthings.smartapp.api_url", app->api_url, true},
+        {"smartthings.smartapp.token_url", app->token_url, true},
+        {"smartthings.smartapp.key_url", app->key_url, true},
+        {"smartthings.smartapp.provider.authorize_url", app->provider.authorize_url, false},
+        {"smartthings.smartapp.provider.token_url", app->provider.token_url, false},
+        {"smartthings.smartapp.provider.redirect_uri", app->provider.redirect_uri, false},
+    };
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        if (urls[i].url && !is_secure_url(urls[i].url)) {
+            wrong(c, urls[i].key, "\"%s\" is no https URL; right would be https://api.smartthings.com", urls[i].url);
+        } else if (urls[i].url && urls[i].smartthings && !on_list(urls[i].url, st)) {
+            wrong(c, urls[i].key, "\"%s\" is on no host of smartthings.callback_hosts; add its host there",
+                  urls[i].url);
+        }
+    }
+    if (!app->client_id != !app->client_secret_file) {
+        wrong(c, app->client_id ? "smartthings.smartapp.client_id" : "smartthings.smartapp.client_secret_file",
+              "client_id and client_secret_file go together: SmartThings gives both when the SmartApp is made");
+    }
+    check_file(c, "smartthings.smartapp.client_secret_file", app->client_secret_file);
+    check_provider(c, st);
+}
+
 static void check_smartthings(struct check *c, const struct config_smartthings *st)
 {
     struct url url;
@@ -230,6 +319,9 @@ static void check_smartthings(struct check *c, const struct config_smartthings *
             wrong(c, key, "\"%s\" is no URL; right would be https://c2c-eu.smartthings.com/oauth/callback",
                   st->redirect_uris[i]);
         }
+    }
+    if (st->smartapp) {
+        check_smartapp(c, st);
     }
     check_hosts(c, "smartthings.callback_hosts", st->callback_hosts, st->callback_hosts_count, "smartthings.com");
 }

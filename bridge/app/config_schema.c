@@ -52,6 +52,39 @@ static const cyaml_schema_field_t store_fields[] = {
     TEXT("key_file", struct config_store, key_file),
     CYAML_FIELD_END,
 };
+static const cyaml_strval_t client_auths[] = {{"body", 0}, {"basic", 1}};
+static const cyaml_strval_t formats[] = {{"form", 0}, {"json", 1}};
+static const cyaml_schema_field_t profiles_fields[] = {
+    TEXT("color_temperature_and_color", struct config_profiles, color_temperature_and_color),
+    TEXT("color", struct config_profiles, color),
+    TEXT("color_temperature", struct config_profiles, color_temperature),
+    TEXT("dimmer", struct config_profiles, dimmer),
+    TEXT("switch", struct config_profiles, switches),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t provider_fields[] = {
+    TEXT("name", struct config_provider, name),
+    TEXT("authorize_url", struct config_provider, authorize_url),
+    TEXT("token_url", struct config_provider, token_url),
+    TEXT("client_id", struct config_provider, client_id),
+    TEXT("client_secret_file", struct config_provider, client_secret_file),
+    TEXT("scope", struct config_provider, scope),
+    TEXT("redirect_uri", struct config_provider, redirect_uri),
+    CHOICE("client_auth", struct config_provider, basic, client_auths),
+    CHOICE("format", struct config_provider, json, formats),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t smartapp_fields[] = {
+    TEXT("app_id", struct config_smartapp, app_id),
+    TEXT("client_id", struct config_smartapp, client_id),
+    TEXT("client_secret_file", struct config_smartapp, client_secret_file),
+    TEXT("api_url", struct config_smartapp, api_url),
+    TEXT("token_url", struct config_smartapp, token_url),
+    TEXT("key_url", struct config_smartapp, key_url),
+    MAPPING("profiles", struct config_smartapp, profiles, profiles_fields),
+    MAPPING("provider", struct config_smartapp, provider, provider_fields),
+    CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t smartthings_fields[] = {
     TEXT("client_id", struct config_smartthings, client_id),
     TEXT("client_secret_file", struct config_smartthings, client_secret_file),
@@ -60,6 +93,7 @@ static const cyaml_schema_field_t smartthings_fields[] = {
     TEXT("callback_client_secret_file", struct config_smartthings, callback_client_secret_file),
     TEXTS("callback_hosts", struct config_smartthings, callback_hosts),
     CHOICE("offline_error", struct config_smartthings, offline_error, offline_errors),
+    CYAML_FIELD_MAPPING_PTR("smartapp", CYAML_FLAG_OPTIONAL, struct config_smartthings, smartapp, smartapp_fields),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t accounts_fields[] = {
@@ -147,6 +181,43 @@ const struct config_key config_keys[] = {
      "Names that callbacks may go to, with all that lies under them; 127.0.0.1 allows plain http there, for tests."},
     {"smartthings.offline_error", "DEVICE-UNAVAILABLE or DEVICE-OFFLINE", "DEVICE-UNAVAILABLE",
      "What a command to a lamp that is offline is answered with."},
+    {"smartthings.smartapp.app_id", "text", "none: any app's calls are taken",
+     "The webhook SmartApp's id at SmartThings; with smartapp in the file at all, /smartthings/smartapp is served."},
+    {"smartthings.smartapp.client_id", "text", "none: its tokens run out",
+     "The OAuth client id that SmartThings gave when the SmartApp was made; renews its tokens."},
+    {"smartthings.smartapp.client_secret_file", "path", "none", "The client secret that SmartThings gave with it."},
+    {"smartthings.smartapp.api_url", "URL", "https://api.smartthings.com",
+     "SmartThings' REST API; its host must be on callback_hosts."},
+    {"smartthings.smartapp.token_url", "URL", "api_url with /oauth/token", "Where the SmartApp's tokens are renewed."},
+    {"smartthings.smartapp.key_url", "URL", "https://key.smartthings.com",
+     "Where the keys are that SmartThings signs its calls with; its host must be on callback_hosts."},
+    {"smartthings.smartapp.profiles.color_temperature_and_color", "device profile id", "none: such lamps are left out",
+     "Of lamps with colour and shades of white; `lightbridge smartapp profiles` makes all five."},
+    {"smartthings.smartapp.profiles.color", "device profile id", "none: such lamps are left out",
+     "Of lamps with colour alone."},
+    {"smartthings.smartapp.profiles.color_temperature", "device profile id", "none: such lamps are left out",
+     "Of lamps with shades of white."},
+    {"smartthings.smartapp.profiles.dimmer", "device profile id", "none: such lamps are left out",
+     "Of lamps that can be dimmed."},
+    {"smartthings.smartapp.profiles.switch", "device profile id", "none: such lamps are left out",
+     "Of lamps and plugs that can be switched."},
+    {"smartthings.smartapp.provider.name", "text", "lightbridge", "What people are told where they log in."},
+    {"smartthings.smartapp.provider.authorize_url", "https URL", "this bridge's own",
+     "The login that the SmartApp opens. Whoever may log in there may use the lights: name no server at which "
+     "strangers can."},
+    {"smartthings.smartapp.provider.token_url", "https URL", "this bridge itself",
+     "Where the login's code is redeemed; goes together with authorize_url."},
+    {"smartthings.smartapp.provider.client_id", "text", "smartapp",
+     "The name that the SmartApp has at that server; of this bridge, no other client may have it."},
+    {"smartthings.smartapp.provider.client_secret_file", "path", "none: a public client",
+     "The secret that goes with it; this bridge wants none of itself."},
+    {"smartthings.smartapp.provider.scope", "text", "none is asked for", "The scope that is asked for there."},
+    {"smartthings.smartapp.provider.redirect_uri", "URL", "https://api.smartthings.com/oauth/callback",
+     "Where that server sends the browser back to."},
+    {"smartthings.smartapp.provider.client_auth", "body or basic", "body",
+     "How the secret is shown there: in the request's body or by HTTP Basic."},
+    {"smartthings.smartapp.provider.format", "form or json", "form",
+     "What the token request is; answers are understood in both."},
     {"accounts.memory_kib", "number, 1024 to 1048576", "19456",
      "Memory that one check of a password takes, in KiB (Argon2id); one is made at a time. Passwords follow at their "
      "next "

@@ -24,6 +24,7 @@
 #include "oauth/oauth.h"
 #include "oauth/scope.h"
 #include "oauth/trace.h"
+#include "smartthings/smartapp.h"
 #include "smartthings/smartthings.h"
 #include "store/store.h"
 #include "virtual/virtual.h"
@@ -49,6 +50,9 @@ struct daemon {
     struct hub *hub;
     struct oauth *oauth;
     struct smartthings *smartthings;
+    struct smartapp *smartapp;    /* NULL: not configured */
+    const char *app_redirects[2]; /* of its login at ourselves */
+    struct str app_secret, provider_secret, target_url, authorize_url;
     struct account *account;
     struct local *local;
     struct http *http;
@@ -219,17 +223,26 @@ static int open_oauth(struct daemon *d)
         err = read_secret(st->callback_client_secret_file, &d->callback_secret);
     }
     if (err == 0) {
-        const struct oauth_client_config client = {
-            .id = st->client_id,
-            .secret = st->client_secret_file ? str_z(&d->client_secret) : NULL,
-            .display_name = "SmartThings",
-            .redirect_uris = d->redirects,
-            .webhook = true,
-        };
+        const struct config_smartapp *app = st->smartapp;
+        d->app_redirects[0] = app ? app->provider.redirect_uri : NULL;
+        const struct oauth_client_config clients[] = {
+            {
+                .id = st->client_id,
+                .secret = st->client_secret_file ? str_z(&d->client_secret) : NULL,
+                .display_name = "SmartThings",
+                .redirect_uris = d->redirects,
+                .webhook = true,
+            },
+            {
+                .id = app ? app->provider.client_id : NULL,
+                .display_name = "SmartThings (SmartApp)",
+                .redirect_uris = d->app_redirects,
+                .smartapp = true,
+            }};
         const struct oauth_config config = {
             .key = d->in.has_key ? d->in.key : NULL,
-            .clients = &client,
-            .client_count = 1,
+            .clients = clients,
+            .client_count = app && !app->provider.authorize_url ? 2 : 1,
             .cost = config_password_cost(d->config),
             .callback_id = st->callback_client_id,
             .callback_secret = st->callback_client_secret_file ? str_z(&d->callback_secret) : NULL,
@@ -257,6 +270,54 @@ static int open_smartthings(struct daemon *d)
     return err;
 }
 
+static int open_smartapp(struct daemon *d)
+{
+    const struct config_smartapp *app = d->config->smartthings.smartapp;
+    const char *url = d->config->public.url;
+    if (!app) {
+        return 0;
+    }
+    int err = read_secret(app->client_secret_file, &d->app_secret);
+    if (err == 0) {
+        err = read_secret(app->provider.client_secret_file, &d->provider_secret);
+    }
+    struct url public = {0};
+    if (url && url_parse(url, &public) == 0) {
+        url_origin(&d->target_url, &public);
+        url_origin(&d->authorize_url, &public);
+    }
+    str_add_z(&d->target_url, "/smartthings/smartapp");
+    str_add_z(&d->authorize_url, "/oauth/authorize");
+    const struct config_profiles *profiles = &app->profiles;
+    const struct config_provider *provider = &app->provider;
+    const struct smartapp_config config = {
+        .app_id = app->app_id,
+        .client_id = app->client_id,
+        .client_secret = app->client_secret_file ? str_z(&d->app_secret) : NULL,
+        .target_url = str_z(&d->target_url),
+        .authorize_url = str_z(&d->authorize_url),
+        .api_url = app->api_url,
+        .key_url = app->key_url,
+        .token_url = app->token_url,
+        .hosts = d->callback_hosts,
+        .profiles = {[SMARTAPP_PROFILE_COLOR_TEMPERATURE_AND_COLOR] = profiles->color_temperature_and_color,
+                     [SMARTAPP_PROFILE_COLOR] = profiles->color,
+                     [SMARTAPP_PROFILE_COLOR_TEMPERATURE] = profiles->color_temperature,
+                     [SMARTAPP_PROFILE_DIMMER] = profiles->dimmer,
+                     [SMARTAPP_PROFILE_SWITCH] = profiles->switches},
+        .provider = {.name = provider->name,
+                     .authorize_url = provider->authorize_url,
+                     .token_url = provider->token_url,
+                     .client_id = provider->client_id,
+                     .client_secret = provider->client_secret_file ? str_z(&d->provider_secret) : NULL,
+                     .scope = provider->scope,
+                     .redirect_uri = provider->redirect_uri,
+                     .basic = provider->basic != 0,
+                     .json = provider->json != 0},
+        .key = d->in.has_key ? d->in.key : NULL};
+    return err != 0 ? err : smartapp_new(d->loop, d->in.store, d->fetch, d->hub, d->oauth, &config, &d->smartapp);
+}
+
 static int open_rooms(struct daemon *d)
 {
     const struct config *c = d->config;
@@ -273,6 +334,9 @@ static int open_rooms(struct daemon *d)
     }
     if (err == 0) {
         err = open_smartthings(d);
+    }
+    if (err == 0) {
+        err = open_smartapp(d);
     }
     if (err == 0) {
         err = account_new(d->loop, d->oauth, &(struct account_config){.public_url = c->public.url}, &d->account);
@@ -323,6 +387,7 @@ static int open_listeners(struct daemon *d)
     d->contexts[CONTEXT_HEALTH] = &d->health;
     d->contexts[CONTEXT_ACCOUNT] = d->account;
     d->contexts[CONTEXT_SMARTTHINGS] = d->smartthings;
+    d->contexts[CONTEXT_SMARTAPP] = d->smartapp;
     d->contexts[CONTEXT_LOCAL] = d->local;
     int err = make_socket_directory(c->local.socket);
     if (err == 0) {
@@ -424,6 +489,7 @@ static void close_all(struct daemon *d)
     timer_free(d->watchdog);
     http_free(d->http);
     local_free(d->local);
+    smartapp_free(d->smartapp);
     smartthings_free(d->smartthings);
     if (d->oauth) {
         oauth_trace_keep(d->oauth);
@@ -455,6 +521,12 @@ static void close_all(struct daemon *d)
     str_done(&d->instance);
     str_done(&d->client_secret);
     str_done(&d->callback_secret);
+    secrets_wipe(d->app_secret.data, d->app_secret.len);
+    secrets_wipe(d->provider_secret.data, d->provider_secret.len);
+    str_done(&d->app_secret);
+    str_done(&d->provider_secret);
+    str_done(&d->target_url);
+    str_done(&d->authorize_url);
     loop_free(d->loop);
 }
 

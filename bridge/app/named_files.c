@@ -24,6 +24,11 @@ int named_files(const struct config *config, struct named_file ret_files[NAMED_F
     add(&list, NAMED_KEY, NULL, config->store.key_file);
     add(&list, "smartthings.client_secret_file", NULL, config->smartthings.client_secret_file);
     add(&list, "smartthings.callback_client_secret_file", NULL, config->smartthings.callback_client_secret_file);
+    const struct config_smartapp *app = config->smartthings.smartapp;
+    if (app) {
+        add(&list, "smartthings.smartapp.client_secret_file", NULL, app->client_secret_file);
+        add(&list, "smartthings.smartapp.provider.client_secret_file", NULL, app->provider.client_secret_file);
+    }
     for (unsigned i = 0; i < config->mqtt_count; i++) {
         add(&list, "password_file", config->mqtt[i].name, config->mqtt[i].password_file);
         add(&list, "ca_file", config->mqtt[i].name, config->mqtt[i].ca_file);

@@ -9,7 +9,7 @@
 #include "loop/loop.h"
 #include "oauth/oauth.h"
 
-/* The configuration's client is there to be listed, and so that its name is taken; its secret is not needed. */
+/* The configuration's clients are there to be listed, and so that their names are taken; secrets are not needed. */
 static int open_oauth(struct offline *o, const struct config *config)
 {
     const struct config_smartthings *st = &config->smartthings;
@@ -17,12 +17,19 @@ static int open_oauth(struct offline *o, const struct config *config)
     for (unsigned i = 0; i < st->redirect_uris_count; i++) {
         o->redirects[i] = st->redirect_uris[i];
     }
-    const struct oauth_client_config client = {
-        .id = st->client_id, .display_name = "SmartThings", .redirect_uris = o->redirects, .webhook = true};
+    const struct config_smartapp *app = st->smartapp;
+    o->app_redirects[0] = app ? app->provider.redirect_uri : NULL;
+    const struct oauth_client_config clients[] = {
+        {.id = st->client_id, .display_name = "SmartThings", .redirect_uris = o->redirects, .webhook = true},
+        {.id = app ? app->provider.client_id : NULL,
+         .display_name = "SmartThings (SmartApp)",
+         .redirect_uris = o->app_redirects,
+         .smartapp = true},
+    };
     return oauth_new(o->loop, o->in.store,
                      &(struct oauth_config){.key = o->in.has_key ? o->in.key : NULL,
-                                            .clients = &client,
-                                            .client_count = 1,
+                                            .clients = clients,
+                                            .client_count = app && !app->provider.authorize_url ? 2 : 1,
                                             .cost = config_password_cost(config)},
                      &o->oauth);
 }

@@ -15,7 +15,7 @@ struct offline {
     struct loop *loop;
     struct installation in;
     int claim; /* on the store's file: no daemon may begin meanwhile */
-    const char **redirects;
+    const char **redirects, *app_redirects[2];
     struct oauth *oauth;
     /* of the verb that is waited for */
     bool done;

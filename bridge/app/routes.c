@@ -2,6 +2,7 @@
 
 #include "account/account.h"
 #include "local/local.h"
+#include "smartthings/smartapp.h"
 #include "smartthings/smartthings.h"
 
 #define FORM 16384u /* bytes of a login form or a token request: a `state` of 4 kB may be escaped threefold */
@@ -21,6 +22,7 @@ const struct http_route routes[] = {
     {"GET", "/.well-known/oauth-authorization-server", HTTP_PUBLIC, HTTP_OPEN, 0, account_metadata, CONTEXT_ACCOUNT},
     {"POST", "/smartthings/schema", HTTP_PUBLIC, HTTP_OPEN, SMARTTHINGS_MAX_BODY, smartthings_schema,
      CONTEXT_SMARTTHINGS},
+    {"POST", "/smartthings/smartapp", HTTP_PUBLIC, HTTP_OPEN, SMARTAPP_MAX_BODY, smartapp_webhook, CONTEXT_SMARTAPP},
     {"GET", "/healthz", EVERYWHERE, HTTP_OPEN, 0, http_healthz, CONTEXT_HEALTH},
     {"GET", "/style.css", HTTP_PUBLIC | HTTP_LOCAL, HTTP_OPEN, 0, http_stylesheet, CONTEXT_NONE},
 

@@ -7,7 +7,15 @@
 #include "http/http.h"
 
 /* Index of each handler's context in http_config.contexts. */
-enum route_context { CONTEXT_NONE, CONTEXT_HEALTH, CONTEXT_ACCOUNT, CONTEXT_SMARTTHINGS, CONTEXT_LOCAL, CONTEXT_COUNT };
+enum route_context {
+    CONTEXT_NONE,
+    CONTEXT_HEALTH,
+    CONTEXT_ACCOUNT,
+    CONTEXT_SMARTTHINGS,
+    CONTEXT_SMARTAPP,
+    CONTEXT_LOCAL,
+    CONTEXT_COUNT
+};
 
 extern const struct http_route routes[];
 extern const size_t route_count;

@@ -95,7 +95,8 @@ static void it_names_every_key_and_what_it_means(void **state)
 
 static void all_its_examples_are_valid(void **state)
 {
-    static const char *const secrets[] = {"smartthings.secret", "callback.secret", "mqtt.secret"};
+    static const char *const secrets[] = {"smartthings.secret", "callback.secret", "smartapp.secret", "provider.secret",
+                                          "mqtt.secret"};
     struct str text = STR_INIT, on = STR_INIT;
     char folder[] = "/tmp/packaged_test.XXXXXX", path[128];
     (void)state;
