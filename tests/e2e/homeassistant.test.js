@@ -87,6 +87,16 @@ test("lamps that announce themselves only to a Home Assistant that has just come
     assert.equal((await drive(bridge, first.id, { on: true, level: 20 })).basis, "reported");
 });
 
+/** The announcement of a lamp, as lib/extension/homeassistant.ts of Zigbee2MQTT 2.x has it. */
+const twin = (lamp, name) =>
+    JSON.stringify({
+        availability: [{ topic: "zigbee2mqtt/bridge/state", value_template: "{{ value_json.state }}" }],
+        availability_mode: "all", brightness: true, brightness_scale: 254, command_topic: `${name}/set`,
+        device: { identifiers: [`zigbee2mqtt_${lamp.address}`], manufacturer: "M", model: "X", name: lamp.name },
+        name: null, object_id: "lamp", origin: { name: "Zigbee2MQTT", sw: "2.1.0" }, schema: "json", state_topic: name,
+        supported_color_modes: ["brightness"], unique_id: `${lamp.address}_light_zigbee2mqtt`,
+    });
+
 test("a Zigbee lamp that Zigbee2MQTT announces there too is one lamp, and goes on by the other way", async (t) => {
     const broker = await startBroker(t);
     const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${broker.port}`);
@@ -95,15 +105,8 @@ test("a Zigbee lamp that Zigbee2MQTT announces there too is one lamp, and goes o
     const bridge = await startBridge(t, { broker });
     const [native] = await online(bridge, 1);
     const name = native.where.split(" ")[1];
-    // As lib/extension/homeassistant.ts of Zigbee2MQTT 2.x has it.
     const topic = `homeassistant/light/${native.address}/light/config`;
-    await client.publishAsync(topic, JSON.stringify({
-        availability: [{ topic: "zigbee2mqtt/bridge/state", value_template: "{{ value_json.state }}" }],
-        availability_mode: "all", brightness: true, brightness_scale: 254, command_topic: `${name}/set`,
-        device: { identifiers: [`zigbee2mqtt_${native.address}`], manufacturer: "M", model: "X", name: native.name },
-        name: null, object_id: "lamp", origin: { name: "Zigbee2MQTT", sw: "2.1.0" }, schema: "json", state_topic: name,
-        supported_color_modes: ["brightness"], unique_id: `${native.address}_light_zigbee2mqtt`,
-    }), { retain: true, qos: 1 });
+    await client.publishAsync(topic, twin(native, name), { retain: true, qos: 1 });
     await new Promise((resolve) => setTimeout(resolve, 300));
     assert.equal((await lights(bridge)).length, 1);
     const heard = [];
@@ -122,4 +125,27 @@ test("a Zigbee lamp that Zigbee2MQTT announces there too is one lamp, and goes o
     assert.equal(now.id, native.id);
     await client.publishAsync(topic, "", { retain: true, qos: 1 });
     await until("it to be gone", async () => (await lights(bridge)).length === 0);
+});
+
+test("one lamp behind two brokers is one lamp, and the other broker's when its own has it no more", async (t) => {
+    const [first, second] = [await startBroker(t), await startBroker(t)];
+    const [one, other] = await Promise.all([first, second].map(({ port }) => mqtt.connectAsync(`mqtt://127.0.0.1:${port}`)));
+    t.after(() => Promise.all([one.endAsync(), other.endAsync()]));
+    await startSim(t, ["zigbee2mqtt", "--broker", `mqtt://127.0.0.1:${first.port}`, "--lamps", "1", "--quiet"]);
+    const bridge = await startBridge(t, {
+        extra: { mqtt: [{ name: "first", url: first.url }, { name: "second", url: second.url }] },
+    });
+    const [native] = await online(bridge, 1);
+    await other.publishAsync(`homeassistant/light/${native.address}/light/config`, twin(native, "copy/lamp"), { retain: true, qos: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 6000)); // past the time in which it is left to Zigbee2MQTT
+    assert.deepEqual((await lights(bridge)).map(({ driver }) => driver), ["mqtt/first"]);
+    await one.publishAsync("zigbee2mqtt/bridge/devices", "[]");
+    await until("the other broker's", async () => (await lights(bridge))[0]?.driver === "mqtt/second", 20);
+    const [now] = await lights(bridge);
+    assert.equal(now.id, native.id);
+    const heard = [];
+    await other.subscribeAsync("copy/lamp/set");
+    other.on("message", (at) => heard.push(at));
+    await drive(bridge, now.id, { on: true });
+    assert.deepEqual(heard, ["copy/lamp/set"]);
 });

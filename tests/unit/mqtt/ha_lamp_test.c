@@ -158,6 +158,30 @@ static void who_they_are_and_what_they_can(void **unused)
     }
 }
 
+static void what_it_never_says_is_known(void **unused)
+{
+    static const struct {
+        const char *announcement;
+        uint32_t silent;
+    } rows[] = {
+        {ESPHOME("\"rgbww\""), 0},
+        {"{\"schema\":\"json\",\"cmd_t\":\"a\",\"brightness\":true}", LIGHT_ALL},
+        {JSON(",\"opt\":true"), LIGHT_ALL},
+        {DEFAULT(",\"optimistic\":true"), LIGHT_ALL},
+        {"{\"cmd_t\":\"a\",\"bri_cmd_t\":\"b\",\"bri_stat_t\":\"b\"}", LIGHT_ON | LIGHT_KELVIN | LIGHT_COLOR},
+        {DEFAULT(",\"rgb_cmd_t\":\"r\",\"rgb_stat_t\":\"s\""), LIGHT_KELVIN},
+        {DEFAULT(",\"hs_cmd_t\":\"r\""), LIGHT_LEVEL | LIGHT_KELVIN | LIGHT_COLOR},
+        {SCRIPT, 0},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct ha_lamp lamp;
+        read_lamp(rows[i].announcement, &lamp);
+        assert_int_equal(lamp.silent, rows[i].silent);
+        ha_lamp_done(&lamp);
+    }
+}
+
 static void addresses(void **unused)
 {
     static const struct {
@@ -564,6 +588,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_they_are_and_what_they_can),
+        cmocka_unit_test(what_it_never_says_is_known),
         cmocka_unit_test(addresses),
         cmocka_unit_test(what_is_refused_says_why),
         cmocka_unit_test(a_device_has_components),
