@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "serial/line.h"
 #include "serial/protocol.h"
 
 struct instance {
@@ -15,6 +16,9 @@ struct instance {
 
 /* Each protocol, by its name in the configuration. */
 static const struct protocol_ops *const protocols[] = {
+    &line_protocol,
+    &line_wled_protocol,
+    &line_tasmota_protocol,
     NULL,
 };
 
