@@ -123,6 +123,7 @@ void *caller_begins(void *cls, const char *target, struct MHD_Connection *connec
     struct peer *p = caller_of(connection);
     if (p) {
         crowd_asks(p, loop_now(s->listener->http->loop));
+        p->unread_body = true; /* what libmicrohttpd refuses before anybody is asked */
     }
     return exchange_new(s->listener->http, target);
 }

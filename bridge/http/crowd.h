@@ -35,7 +35,7 @@ struct peer {
     uint64_t since;   /* of its state: what its deadline counts from */
     size_t held;      /* bytes of its request's body that are kept */
     int fd;           /* -1: closed */
-    bool unread_body; /* it was refused while its body was still being sent */
+    bool unread_body; /* refused now, its body would still be being sent */
 };
 
 #define CROWD_BUCKETS 1024u

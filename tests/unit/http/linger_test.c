@@ -3,6 +3,9 @@
 
 #include "unit/http/rig.h"
 
+/* From 1.0 on libmicrohttpd finds some faults by itself, before our gate is asked; its answer is a page of its own. */
+#define LIBRARY_1_0 (MHD_VERSION >= 0x01000000)
+
 static void set_time_out(int fd)
 {
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_usec = 20000}, sizeof(struct timeval));
@@ -46,13 +49,15 @@ static void test_refusals_are_read(void **state)
     struct rig *rig = *state;
     static const struct {
         const char *head, *status;
+        bool by_library;
     } rows[] = {
-        {"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2200000\r\n\r\n", " 413 "},
-        {"POST /nothing HTTP/1.1\r\nHost: h\r\nContent-Length: 2200000\r\n\r\n", " 404 "},
-        {"POST /keep HTTP/1.1\r\nHost: h\r\nContent-Length: 2200000\r\n\r\n", " 405 "},
-        {"POST /echo HTTP/1.1\r\nHost: h\r\nHost: i\r\nContent-Length: 2200000\r\n\r\n", " 400 "},
-        {"POST /nothing HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n219999\r\n", " 404 "},
-        {"POST /echo HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", " 400 "},
+        {"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2200000\r\n\r\n", " 413 ", false},
+        {"POST /nothing HTTP/1.1\r\nHost: h\r\nContent-Length: 2200000\r\n\r\n", " 404 ", false},
+        {"POST /keep HTTP/1.1\r\nHost: h\r\nContent-Length: 2200000\r\n\r\n", " 405 ", false},
+        {"POST /echo HTTP/1.1\r\nHost: h\r\nHost: i\r\nContent-Length: 2200000\r\n\r\n", " 400 ", false},
+        {"POST /nothing HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n219999\r\n", " 404 ", false},
+        {"POST /echo HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", " 400 ",
+         LIBRARY_1_0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct str got = STR_INIT;
@@ -60,7 +65,7 @@ static void test_refusals_are_read(void **state)
         assert_int_equal(send_body(rig, fd, 2200000), 2200000);
         collect(rig, fd, &got);
         HAS(str_z(&got), rows[i].status);
-        HAS(str_z(&got), "\"error_description\"");
+        HAS(str_z(&got), rows[i].by_library ? "<html>" : "\"error_description\"");
         close(fd);
         str_done(&got);
     }
@@ -103,7 +108,6 @@ static void test_chunks_without_end_are_cut(void **state)
 static void test_time_is_bounded(void **state)
 {
     struct rig *rig = *state;
-    char byte;
     int fd = refused(rig, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2200000\r\n\r\n");
     assert_int_equal(rig->http->lingering_count, 1);
     assert_true(timer_active(rig->http->linger));
@@ -115,7 +119,8 @@ static void test_time_is_bounded(void **state)
         poll(NULL, 0, 1);
     }
     assert_int_equal(rig->http->lingering_count, 0);
-    assert_true(send(fd, "x", 1, MSG_NOSIGNAL) < 0 || read(fd, &byte, 1) < 0);
+    (void)send(fd, "x", 1, MSG_NOSIGNAL); /* where nothing was left unread, this one is answered with the reset */
+    assert_true(send(fd, "x", 1, MSG_NOSIGNAL) < 0);
     close(fd);
     str_done(&got);
 }

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -483,6 +484,7 @@ int main(void)
         CASE(several_by_tls_at_once),
         CASE(tls_handshake_is_reset),
     };
+    signal(SIGPIPE, SIG_IGN); /* as bridge/app/main.c does: OpenSSL writes to a peer that has gone */
     if (secrets_init() != 0 || !write_authority()) {
         return 1;
     }
