@@ -13,6 +13,7 @@
 #include "sim/chance.h"
 #include "sim/names.h"
 #include "sim/schedule.h"
+#include "sim/storm.h"
 
 struct one {
     char *name;
@@ -30,6 +31,7 @@ struct herald {
     struct one *lamps;
     struct names *names;
     struct schedule *schedule;
+    struct storm *storm;
     bool ready;
     int ready_mid;
     uint64_t dice;
@@ -204,6 +206,7 @@ static void on_down(void *user)
         tell(h, "the broker is gone");
     }
     h->ready = false;
+    storm_connected(h->storm, false);
 }
 
 static void on_subscribed(void *user, int mid)
@@ -211,6 +214,7 @@ static void on_subscribed(void *user, int mid)
     struct herald *h = user;
     if (mid == h->ready_mid && !h->ready) {
         h->ready = true;
+        storm_connected(h->storm, true);
         if (h->config.ready) {
             h->config.ready(h->config.user);
         }
@@ -257,6 +261,33 @@ static int dial(struct herald *h, const char **ret_why)
 
 /* ---- making them ---- */
 
+/* A change of level where there is one, so that no report repeats the one before. */
+static void report_change(void *user, size_t lamp)
+{
+    struct herald *h = user;
+    struct one *o = &h->lamps[lamp];
+    if (!o->there) {
+        return;
+    }
+    if (o->lamp.kind->level) {
+        o->lamp.on = true;
+        o->lamp.level = (uint16_t)(1 + o->lamp.level % o->lamp.kind->scale);
+    } else {
+        o->lamp.on = !o->lamp.on;
+    }
+    say_states(h, o);
+}
+
+static bool busy(void *user)
+{
+    return broker_busy(((struct herald *)user)->broker);
+}
+
+void herald_storm(struct herald *h, uint32_t per_second)
+{
+    storm_set(h->storm, per_second, h->config.lamps);
+}
+
 static void make_lamps(struct herald *h)
 {
     h->lamps = mem_array(h->config.lamps + 1, sizeof *h->lamps);
@@ -294,7 +325,9 @@ int herald_new(struct loop *loop, const struct herald_config *config, struct her
     h->config.name = mem_text(config->name ? config->name : "herald_");
     h->dice = config->seed;
     h->names = names_new();
+    static const struct storm_ops storm_ops = {report_change, busy};
     h->schedule = schedule_new(loop, h);
+    h->storm = storm_new(loop, &storm_ops, h);
     make_lamps(h);
     h->config.kinds = NULL;
     int err = dial(h, ret_why);
@@ -312,6 +345,7 @@ void herald_free(struct herald *h)
         return;
     }
     broker_free(h->broker);
+    storm_free(h->storm);
     schedule_free(h->schedule);
     names_free(h->names);
     for (size_t i = 0; i < h->config.lamps; i++) {
@@ -329,6 +363,7 @@ void herald_free(struct herald *h)
 
 void herald_leave(struct herald *h)
 {
+    storm_connected(h->storm, false);
     schedule_clear(h->schedule);
     for (size_t i = 0; i < h->config.lamps; i++) {
         struct one gone = h->lamps[i];

@@ -62,6 +62,9 @@ void herald_announce(struct herald *herald, size_t lamp, bool announced); /* an 
 void herald_babble(struct herald *herald, size_t lamp); /* sends on its state topic what no lamp would */
 void herald_restart(struct herald *herald);             /* all end and start again: what is under way is lost */
 
+/* Changes reported, one lamp after the other; 0: none. */
+void herald_storm(struct herald *herald, uint32_t per_second);
+
 struct herald_stats {
     uint64_t commands, states; /* heard, published */
 };

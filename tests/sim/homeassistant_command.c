@@ -73,18 +73,27 @@ static void run_restart(struct order *o)
     herald_restart(o->far);
 }
 
+static void run_storm(struct order *o)
+{
+    herald_storm(o->far, (uint32_t)order_number(o->rest, 0));
+}
+
 static void run_list(struct order *o)
 {
     const struct herald *h = o->far;
     for (size_t i = 0; i < herald_count(h); i++) {
         const struct herald_lamp *l = herald_lamp(h, i);
         struct herald_manner m = herald_manner(h, i);
-        str_printf(o->out, "%4zu  %-4s %-16s %s  %s%s%s%s\n", i + 1,
+        str_printf(o->out, "%4zu  %-4s %-16s %s  %s%s%s%s", i + 1,
                    !herald_online(h, i) ? "lost"
                    : l->on              ? "on"
                                         : "off",
                    herald_name(h, i), herald_mac(h, i), l->kind->name, m.silent ? ", silent" : "",
                    m.stale ? ", stale" : "", m.delay_ms ? ", slow" : "");
+        if (l->kind->level) {
+            str_printf(o->out, ", level %u/%u", l->level, l->kind->scale);
+        }
+        str_add_z(o->out, "\n");
     }
 }
 
@@ -107,6 +116,7 @@ static const struct order_row rows[] = {
     {"babble", "LAMP", "sends on its state topic what no lamp would", true, run_babble},
     {"hide", "LAMP", "an empty announcement takes it back", true, run_hide},
     {"announce", "LAMP", "and it comes again", true, run_announce},
+    {"storm", "RATE", "so many reports a second; 0: none", false, run_storm},
     {"restart", "", "all of them start anew", false, run_restart},
     {"list", "", "all lamps", false, run_list},
     {"stats", "", "what was heard and said so far", false, run_stats},

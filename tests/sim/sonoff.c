@@ -11,7 +11,6 @@
 #include "sim/chance.h"
 #include "sim/sonoff_internal.h"
 
-#define STORM_TICK_MS 2
 #define FILTERS 100u /* in one SUBSCRIBE */
 
 void sonoff_tell(struct sonoff *s, const char *format, ...)
@@ -80,39 +79,29 @@ static char *filter_of(struct sonoff *s, const struct module *m)
 /* ---- storms ---- */
 
 /* A change of level where there is one, so that no report repeats the one before. */
-static void report_change(struct sonoff *s)
+static void report_change(void *user, size_t module)
 {
-    size_t i = s->storm_next;
-    struct module *m = &s->modules[i];
-    s->storm_next = (i + 1) % s->count;
-    if (m->light.kind->subtype != SUBTYPE_NONE && sonoff_light(s, i)->bri_rgb > 0) {
+    struct sonoff *s = user;
+    struct module *m = &s->modules[module];
+    if (m->light.kind->subtype != SUBTYPE_NONE && m->light.bri_rgb > 0) {
         m->light.bri_rgb = (uint8_t)(1 + (m->light.bri_rgb + 3u) % 255);
         m->light.power |= 1u << (m->light.first - 1);
     } else {
         m->light.power ^= 1;
     }
-    sonoff_say_state(s, i);
+    sonoff_say_state(s, module);
 }
 
-static void storm_on(void *user)
+static bool busy(void *user)
 {
-    struct sonoff *s = user;
-    uint64_t due = (loop_now(s->loop) - s->storm_since) * s->storm / 1000;
-    while (s->storm_sent < due && !broker_busy(s->broker)) {
-        report_change(s);
-        s->storm_sent++;
-    }
+    return broker_busy(((struct sonoff *)user)->broker);
 }
+
+static const struct storm_ops storm_ops = {report_change, busy};
 
 void sonoff_storm(struct sonoff *s, uint32_t per_second)
 {
-    s->storm = per_second;
-    timer_stop(s->storm_timer);
-    if (per_second > 0 && s->ready && s->count > 0) {
-        s->storm_since = loop_now(s->loop);
-        s->storm_sent = 0;
-        timer_repeat(s->storm_timer, STORM_TICK_MS);
-    }
+    storm_set(s->storm, per_second, s->count);
 }
 
 /* ---- the connection ---- */
@@ -153,7 +142,7 @@ static void on_down(void *user)
         sonoff_tell(s, "the broker is gone");
     }
     s->ready = false;
-    timer_stop(s->storm_timer);
+    storm_connected(s->storm, false);
 }
 
 static void on_subscribed(void *user, int mid)
@@ -163,7 +152,7 @@ static void on_subscribed(void *user, int mid)
         return;
     }
     s->ready = true;
-    sonoff_storm(s, s->storm);
+    storm_connected(s->storm, true);
     if (s->config.ready) {
         s->config.ready(s->config.user);
     }
@@ -253,7 +242,7 @@ int sonoff_new(struct loop *loop, const struct sonoff_config *config, struct son
     s->dice = config->seed;
     s->names = names_new();
     s->schedule = schedule_new(loop, s);
-    s->storm_timer = timer_new(loop, storm_on, s);
+    s->storm = storm_new(loop, &storm_ops, s);
     s->starting = true;
     make_modules(s);
     s->config.kinds = NULL;
@@ -272,7 +261,7 @@ void sonoff_free(struct sonoff *s)
         return;
     }
     broker_free(s->broker);
-    timer_free(s->storm_timer);
+    storm_free(s->storm);
     schedule_free(s->schedule);
     names_free(s->names);
     for (size_t i = 0; i < s->count; i++) {
@@ -290,7 +279,7 @@ void sonoff_free(struct sonoff *s)
 
 void sonoff_leave(struct sonoff *s)
 {
-    timer_stop(s->storm_timer);
+    storm_connected(s->storm, false);
     schedule_clear(s->schedule);
     for (size_t i = 0; i < s->count; i++) {
         if (s->modules[i].there) {

@@ -8,6 +8,7 @@
 #include "sim/names.h"
 #include "sim/schedule.h"
 #include "sim/sonoff.h"
+#include "sim/storm.h"
 
 struct module {
     struct sonoff_light light;
@@ -33,10 +34,7 @@ struct sonoff {
     uint32_t macs; /* so many were given */
     bool ready, starting;
     int ready_mid;
-    struct timer *storm_timer;
-    uint32_t storm;
-    uint64_t storm_since, storm_sent;
-    size_t storm_next;
+    struct storm *storm;
     struct sonoff_stats stats;
 };
 

@@ -132,12 +132,16 @@ static void run_list(struct order *o)
     for (size_t i = 0; i < sonoff_count(s); i++) {
         const struct sonoff_light *l = sonoff_light(s, i);
         struct sonoff_manner m = sonoff_manner(s, i);
-        str_printf(o->out, "%4zu  %-4s %-20s %s  %s%s%s%s\n", i + 1,
+        str_printf(o->out, "%4zu  %-4s %-20s %s  %s%s%s%s", i + 1,
                    !sonoff_online(s, i) ? "lost"
                    : l->power           ? "on"
                                         : "off",
                    sonoff_topic(s, i), sonoff_mac(s, i), l->kind->name, m.silent ? ", silent" : "",
                    m.stale ? ", stale" : "", m.delay_ms ? ", slow" : "");
+        if (l->kind->subtype != SUBTYPE_NONE) {
+            str_printf(o->out, ", level %u/255", l->bri_rgb);
+        }
+        str_add_z(o->out, "\n");
     }
 }
 

@@ -10,6 +10,7 @@
 #include "sim/chance.h"
 #include "sim/http_door.h"
 #include "sim/schedule.h"
+#include "sim/storm.h"
 #include "sim/wifi_internal.h"
 
 #define RESTART_MS 100
@@ -263,6 +264,15 @@ bool wifi_is_on(const struct wifi *w, size_t lamp)
     return d->lamps[lamp - d->first].on;
 }
 
+int wifi_level(const struct wifi *w, size_t lamp, int *ret_max)
+{
+    const struct wifi_device *d = device_of(w, lamp);
+    const char *part = d->shape->parts[lamp - d->first];
+    *ret_max = w->config.family == WIFI_WLED ? 255 : 100;
+    bool plug = strncmp(part, "switch", 6) == 0 || strncmp(part, "relay", 5) == 0;
+    return plug ? -1 : d->lamps[lamp - d->first].level;
+}
+
 void wifi_behave(struct wifi *w, size_t lamp, const struct wifi_manner *manner)
 {
     device_of(w, lamp)->manner = *manner;
@@ -308,6 +318,32 @@ void wifi_rename(struct wifi *w, size_t lamp, const char *topic)
     free(d->topic);
     d->topic = mem_text(topic);
     (void)power_on(d, &why);
+}
+
+/* A change of level where there is one, so that no report repeats the one before. */
+static void report_change(void *user, size_t lamp)
+{
+    struct wifi *w = user;
+    struct wifi_device *d = device_of(w, lamp);
+    struct wifi_lamp *l = &d->lamps[lamp - d->first];
+    int max;
+    if (!d->up) {
+        return;
+    }
+    d->before = *l;
+    if (wifi_level(w, lamp, &max) < 0) {
+        l->on = !l->on;
+    } else {
+        l->on = true;
+        l->level = 1 + l->level % max;
+    }
+    d->generation++;
+    w->ops->tell(d, (int)(lamp - d->first), false);
+}
+
+void wifi_storm(struct wifi *w, uint32_t per_second)
+{
+    storm_set(w->storm, per_second, w->lamps);
 }
 
 static void power_again(void *user, uint32_t subject, void *load)
@@ -389,7 +425,10 @@ int wifi_new(struct loop *loop, const struct wifi_config *config, struct wifi **
     w->config.host = mem_text(config->host);
     w->config.username = mem_text(config->username);
     w->config.password = mem_text(config->password);
+    static const struct storm_ops storm_ops = {report_change, NULL};
     w->schedule = schedule_new(loop, w);
+    w->storm = storm_new(loop, &storm_ops, w);
+    storm_connected(w->storm, true); /* each lamp sees to its own connection */
     w->devices = mem_array(config->devices + 1, sizeof *w->devices);
     for (size_t i = 0; err == 0 && i < config->devices; i++) {
         const struct wifi_shape *shape =
@@ -428,6 +467,7 @@ void wifi_free(struct wifi *w)
         http_door_free(w->devices[i].door);
         free(w->devices[i].topic);
     }
+    storm_free(w->storm);
     schedule_free(w->schedule);
     free(w->devices);
     free((void *)(uintptr_t)w->config.host);

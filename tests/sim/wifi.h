@@ -53,6 +53,7 @@ const char *wifi_topic(const struct wifi *wifi, size_t lamp); /* below which its
 const char *wifi_mac(const struct wifi *wifi, size_t lamp);   /* of its device: twelve hex digits, upper case */
 const char *wifi_part(const struct wifi *wifi, size_t lamp); /* which of its device: "light:0"; "" WLED's whole strip */
 bool wifi_is_on(const struct wifi *wifi, size_t lamp);
+int wifi_level(const struct wifi *wifi, size_t lamp, int *ret_max); /* in its own units; -1: it has none */
 /* Name and what it has, a line each. */
 const char *const *wifi_models(enum wifi_family family, size_t *ret_count);
 
@@ -62,5 +63,6 @@ void wifi_wall(struct wifi *wifi, size_t lamp);                      /* the swit
 void wifi_babble(struct wifi *wifi, size_t lamp);                    /* sends what no lamp would */
 void wifi_rename(struct wifi *wifi, size_t lamp, const char *topic); /* its owner gives it another topic */
 void wifi_restart(struct wifi *wifi);                                /* all of them lose their power for a moment */
+void wifi_storm(struct wifi *wifi, uint32_t per_second); /* changes reported, one lamp after the other; 0: none */
 
 #endif

@@ -70,13 +70,23 @@ static void run_restart(struct order *o)
     wifi_restart(o->far);
 }
 
+static void run_storm(struct order *o)
+{
+    wifi_storm(o->far, (uint32_t)order_number(o->rest, 0));
+}
+
 static void run_list(struct order *o)
 {
     const struct wifi *w = o->far;
     for (size_t i = 0; i < wifi_count(w); i++) {
-        const char *part = wifi_part(w, i);
-        str_printf(o->out, "%4zu  %-3s  %s %s %s\n", i + 1, wifi_is_on(w, i) ? "on" : "off", wifi_mac(w, i),
-                   wifi_topic(w, i), part);
+        int max;
+        int level = wifi_level(w, i, &max);
+        str_printf(o->out, "%4zu  %-3s  %s %s %s", i + 1, wifi_is_on(w, i) ? "on" : "off", wifi_mac(w, i),
+                   wifi_topic(w, i), wifi_part(w, i));
+        if (level >= 0) {
+            str_printf(o->out, ", level %d/%d", level, max);
+        }
+        str_add_z(o->out, "\n");
     }
 }
 
@@ -93,6 +103,7 @@ static const struct order_row orders[] = {
     {"refuse", "LAMP", "it answers commands with an error (Shelly of generation 2)", true, run_refuse},
     {"well", "LAMP", "none of these any more", true, run_well},
     {"babble", "LAMP", "sends what no lamp would", true, run_babble},
+    {"storm", "RATE", "so many reports a second; 0: none", false, run_storm},
     {"restart", "", "a power cut: all of them start anew", false, run_restart},
     {"list", "", "all lamps", false, run_list},
     {"help", "", "this", false, run_help},

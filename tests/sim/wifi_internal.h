@@ -59,6 +59,7 @@ struct wifi {
     struct wifi_config config;
     const struct wifi_ops *ops;
     struct schedule *schedule;
+    struct storm *storm;
     struct wifi_device *devices;
     size_t count, lamps, hello; /* hello: how many have said it */
     struct str text, topic;     /* of the message being made */

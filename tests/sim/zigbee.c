@@ -334,7 +334,7 @@ void zigbee_free(struct zigbee *z)
     }
     broker_free(z->broker);
     timer_free(z->wall_timer);
-    timer_free(z->storm_timer);
+    storm_free(z->storm);
     schedule_free(z->schedule);
     names_free(z->names);
     for (size_t i = 0; i < z->count; i++) {
@@ -429,6 +429,12 @@ bool zigbee_is_on(const struct zigbee *z, size_t lamp)
     return z->devices[lamp].lamps[0].on;
 }
 
+int zigbee_level(const struct zigbee *z, size_t lamp)
+{
+    const struct lamp *l = &z->devices[lamp].lamps[0];
+    return l->part->features & FEATURE_LEVEL ? l->level : -1;
+}
+
 void zigbee_behave(struct zigbee *z, size_t lamp, const struct zigbee_manner *manner)
 {
     z->devices[lamp].manner = *manner;
@@ -504,5 +510,7 @@ void zigbee_babble(struct zigbee *z, size_t lamp)
 
 struct zigbee_stats zigbee_stats(const struct zigbee *z)
 {
-    return z->stats;
+    struct zigbee_stats stats = z->stats;
+    stats.held = storm_held(z->storm);
+    return stats;
 }

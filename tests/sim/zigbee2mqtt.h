@@ -74,6 +74,7 @@ const struct shape *zigbee_shape(const struct zigbee *zigbee, size_t lamp);
 bool zigbee_joined(const struct zigbee *zigbee, size_t lamp); /* not removed */
 bool zigbee_online(const struct zigbee *zigbee, size_t lamp);
 bool zigbee_is_on(const struct zigbee *zigbee, size_t lamp); /* its first light */
+int zigbee_level(const struct zigbee *zigbee, size_t lamp);  /* the same: 0..254; -1: it has none */
 
 /* ---- what happens to one lamp ---- */
 void zigbee_behave(struct zigbee *zigbee, size_t lamp, const struct zigbee_manner *manner);

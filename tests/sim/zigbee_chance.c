@@ -1,11 +1,9 @@
-/* What happens by itself: hands on wall switches, and storms of reports. */
+/* What happens by itself: hands on wall switches, and storms of reports (sim/storm.h). */
 #include <math.h>
 
 #include "loop/loop.h"
 #include "sim/chance.h"
 #include "sim/zigbee_internal.h"
-
-#define STORM_TICK_MS 2
 
 static void next_wall(struct zigbee *z)
 {
@@ -34,10 +32,10 @@ void zigbee_set_walls(struct zigbee *z, uint32_t mean_ms)
 }
 
 /* A change of level where there is one, so that no report repeats the one before. */
-static void report_change(struct zigbee *z)
+static void report_change(void *user, size_t number)
 {
-    struct device *d = &z->devices[z->storm_next];
-    z->storm_next = (z->storm_next + 1) % z->count;
+    struct zigbee *z = user;
+    struct device *d = &z->devices[number];
     if (d->removed || !d->online) {
         return;
     }
@@ -52,45 +50,31 @@ static void report_change(struct zigbee *z)
     zigbee_tell_state(z, d);
 }
 
-static void storm_on(void *user)
+static bool busy(void *user)
 {
-    struct zigbee *z = user;
-    uint64_t due = (loop_now(z->loop) - z->storm_since) * z->storm / 1000;
-    if (broker_busy(z->broker)) {
-        z->stats.held += STORM_TICK_MS; /* the socket is full: what is due now is sent when it takes it */
-        return;
-    }
-    while (z->storm_sent < due && !broker_busy(z->broker)) {
-        report_change(z);
-        z->storm_sent++;
-    }
+    return broker_busy(((struct zigbee *)user)->broker);
 }
 
 void zigbee_storm(struct zigbee *z, uint32_t per_second)
 {
-    z->storm = per_second;
-    timer_stop(z->storm_timer);
-    if (per_second && z->ready && z->count > 0) {
-        z->storm_since = loop_now(z->loop);
-        z->storm_sent = 0;
-        timer_repeat(z->storm_timer, STORM_TICK_MS);
-    }
+    storm_set(z->storm, per_second, z->count);
 }
 
 void zigbee_init_chance(struct zigbee *z)
 {
+    static const struct storm_ops ops = {report_change, busy};
     z->wall_timer = timer_new(z->loop, touch_wall, z);
-    z->storm_timer = timer_new(z->loop, storm_on, z);
+    z->storm = storm_new(z->loop, &ops, z);
 }
 
 void zigbee_start_chance(struct zigbee *z)
 {
     zigbee_set_walls(z, z->wall_ms);
-    zigbee_storm(z, z->storm);
+    storm_connected(z->storm, true);
 }
 
 void zigbee_stop_chance(struct zigbee *z)
 {
     timer_stop(z->wall_timer);
-    timer_stop(z->storm_timer);
+    storm_connected(z->storm, false);
 }

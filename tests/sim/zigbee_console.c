@@ -153,8 +153,12 @@ static void run_list(struct order *o)
                                                : "off",
                    zigbee_name(o->far, i), zigbee_address(o->far, i));
         shape_describe(o->out, zigbee_shape(o->far, i));
-        str_printf(o->out, "%s%s%s\n", m.silent ? ", silent" : "", m.stale ? ", stale" : "",
-                   m.delay_ms ? ", slow" : "");
+        str_printf(o->out, "%s%s%s", m.silent ? ", silent" : "", m.stale ? ", stale" : "", m.delay_ms ? ", slow" : "");
+        int level = zigbee_level(o->far, i);
+        if (level >= 0) {
+            str_printf(o->out, ", level %d/254", level);
+        }
+        str_add_z(o->out, "\n");
     }
 }
 

@@ -7,6 +7,7 @@
 #include "sim/lamp.h"
 #include "sim/names.h"
 #include "sim/schedule.h"
+#include "sim/storm.h"
 #include "sim/zigbee2mqtt.h"
 
 #define ZIGBEE_GROUP 0x80000000u /* bit of a number in `names` that means a group */
@@ -50,10 +51,9 @@ struct zigbee {
     struct str text;    /* of the message being made */
     struct str last_log;
     uint64_t walls, dice; /* streams: when and where a hand is on a switch; all else */
-    uint32_t wall_ms, storm;
-    struct timer *wall_timer, *storm_timer;
-    uint64_t storm_since, storm_sent;
-    size_t storm_next;
+    uint32_t wall_ms;
+    struct timer *wall_timer;
+    struct storm *storm;
     uint32_t permit_s;
     int ready_mid;
     bool ready, permit_join;
