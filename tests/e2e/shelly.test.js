@@ -8,7 +8,7 @@ import test from "node:test";
 import mqtt from "mqtt";
 import { Cloud, statesOf } from "./cloud.js";
 import { startBridge, startBroker, until } from "./harness.js";
-import { Wifi } from "./wifi.js";
+import { Simulated } from "./simulated.js";
 
 const components = createRequire(import.meta.url)("iobroker.shelly/build/lib/devices/gen2-helper.js");
 
@@ -67,7 +67,7 @@ for (const [name, args, lamp] of [
         await cloud.link();
         await cloud.serve(t);
         await cloud.grant();
-        const sim = await Wifi.start(t, broker, "shelly", args);
+        const sim = await Simulated.start(t, broker, "shelly", args);
         const lamps = await sim.lamps();
         const all = await known(bridge, lamps.length);
         for (const { mac, part } of lamps) {
@@ -114,7 +114,7 @@ for (const [name, args, lamp] of [
 
 test("a Shelly's own words: errors, transitions, a prefix of several levels, answers that come twice", async (t) => {
     const broker = await startBroker(t);
-    const sim = await Wifi.start(t, broker, "shelly", ["--devices", 1, "--model", "S3DM-0A101WWL"]);
+    const sim = await Simulated.start(t, broker, "shelly", ["--devices", 1, "--model", "S3DM-0A101WWL"]);
     const bridge = await startBridge(t, { broker, extra: { mqtt: [{ name: "home", url: broker.url, shelly: ["+", "house/attic/dimmer"] }] } });
     const [{ mac }] = await sim.lamps();
     const [{ id, address }] = await known(bridge, 1);
@@ -142,7 +142,7 @@ test("a Shelly's own words: errors, transitions, a prefix of several levels, ans
 
 test("ioBroker's adapter reads and drives the same devices", async (t) => {
     const broker = await startBroker(t);
-    const sim = await Wifi.start(t, broker, "shelly", ["--devices", 9, "--status"]);
+    const sim = await Simulated.start(t, broker, "shelly", ["--devices", 9, "--status"]);
     const bridge = await startBridge(t, { broker });
     const lamps = await sim.lamps();
     await known(bridge, lamps.length);

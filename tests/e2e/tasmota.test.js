@@ -9,7 +9,7 @@ import mqtt from "mqtt";
 import { Cloud, statesOf } from "./cloud.js";
 import { simulator, startBridge, startBroker, until } from "./harness.js";
 import { IoBroker } from "./iobroker.js";
-import { Tasmota } from "./tasmota.js";
+import { Simulated } from "./simulated.js";
 
 const lights = async (bridge) => (await bridge.control("GET", "/control/lights")).body.lights;
 const light = async (bridge, address) => (await lights(bridge)).find((l) => l.address === address);
@@ -76,9 +76,9 @@ test("each kind of module through SmartThings and back", async (t) => {
     await cloud.link();
     await cloud.serve(t);
     await cloud.grant();
-    const sim = await Tasmota.start(t, broker, ["--modules", String(KINDS)]);
+    const sim = await Simulated.start(t, broker, "tasmota", ["--modules", String(KINDS)]);
     const all = await online(bridge, LIGHTS);
-    const modules = await sim.modules();
+    const modules = await sim.lamps();
     for (const { mac, kind } of modules) {
         const shown = Object.fromEntries(all.filter((l) => l.address.startsWith(`mac/${mac}/`)).map((l) => [l.address.split("/")[2], [l.kind, ...l.can]]));
         assert.deepEqual(shown, SHOWN[kind], kind);
@@ -121,7 +121,7 @@ for (const [name, args, names] of [
 ]) {
     test(`${name}: every light obeys, and says so itself`, async (t) => {
         const broker = await startBroker(t);
-        const sim = await Tasmota.start(t, broker, ["--modules", String(KINDS), "--quiet", ...args]);
+        const sim = await Simulated.start(t, broker, "tasmota", ["--modules", String(KINDS), "--quiet", ...args]);
         const bridge = await startBridge(t, { broker });
         for (const l of await online(bridge, LIGHTS)) {
             await driveAll(bridge, l);
@@ -134,7 +134,7 @@ for (const [name, args, names] of [
 test("nothing is retained (SetOption104): heard when it announces itself, and asked after a reconnect", async (t) => {
     const broker = await startBroker(t);
     const bridge = await startBridge(t, { broker });
-    const sim = await Tasmota.start(t, broker, ["--modules", "2", "--kind", "dimmer", "--so104"]);
+    const sim = await Simulated.start(t, broker, "tasmota", ["--modules", "2", "--kind", "dimmer", "--so104"]);
     const [first] = await online(bridge, 2);
     await drive(bridge, first.id, { on: true, level: 20 });
     const port = broker.port;
@@ -149,7 +149,7 @@ test("nothing is retained (SetOption104): heard when it announces itself, and as
 
 test("a fade is for once, and takes the time that was asked for", async (t) => {
     const broker = await startBroker(t);
-    const sim = await Tasmota.start(t, broker, ["--modules", "1", "--kind", "dimmer"]);
+    const sim = await Simulated.start(t, broker, "tasmota", ["--modules", "1", "--kind", "dimmer"]);
     const bridge = await startBridge(t, { broker });
     const [l] = await online(bridge, 1);
     const fade = async () => {
@@ -170,10 +170,10 @@ test("a fade is for once, and takes the time that was asked for", async (t) => {
 
 test("another topic, another template, another module in its place, and taken back", async (t) => {
     const broker = await startBroker(t);
-    const sim = await Tasmota.start(t, broker, ["--modules", "3", "--kind", "dimmer"]);
+    const sim = await Simulated.start(t, broker, "tasmota", ["--modules", "3", "--kind", "dimmer"]);
     const bridge = await startBridge(t, { broker });
     const before = await online(bridge, 3);
-    const modules = await sim.modules();
+    const modules = await sim.lamps();
     const address = (n) => `mac/${modules[n - 1].mac}/1`;
     const id = (n) => before.find((l) => l.address === address(n)).id;
 
@@ -195,7 +195,7 @@ test("another topic, another template, another module in its place, and taken ba
 
     sim.order("replace 3");
     const mac = await until("the new module's address", async () => {
-        const [, , third] = await sim.modules();
+        const [, , third] = await sim.lamps();
         return third.mac !== modules[2].mac && third.mac;
     });
     const other = await until("the new module", async () => {
@@ -231,8 +231,8 @@ test("another topic, another template, another module in its place, and taken ba
 
 test("announced by Home Assistant discovery too, it is one lamp, and driven natively", async (t) => {
     const broker = await startBroker(t);
-    const sim = await Tasmota.start(t, broker, ["--modules", "1", "--kind", "dimmer"]);
-    const [{ mac }] = await sim.modules();
+    const sim = await Simulated.start(t, broker, "tasmota", ["--modules", "1", "--kind", "dimmer"]);
+    const [{ mac }] = await sim.lamps();
     sim.order("hide 1");
     const client = mqtt.connect(broker.url, { reconnectPeriod: 0, protocolVersion: 4 });
     await once(client, "connect");
@@ -267,7 +267,7 @@ test("announced by Home Assistant discovery too, it is one lamp, and driven nati
 
 test("twenty lamps in one request leave together", async (t) => {
     const broker = await startBroker(t, { config: "set_tcp_nodelay true\n" }); // or the spread is the broker's, 40 ms
-    const sim = await Tasmota.start(t, broker, ["--modules", "20", "--kind", "dimmer", "--quiet"]);
+    const sim = await Simulated.start(t, broker, "tasmota", ["--modules", "20", "--kind", "dimmer", "--quiet"]);
     const bridge = await startBridge(t, { broker });
     const all = await online(bridge, 20);
     const cloud = new Cloud(bridge);
@@ -305,7 +305,7 @@ test("the simulator by hand says what was wrong", async (t) => {
         assert.equal(done.status, status, done.stderr);
         assert.match(done.stderr, said);
     }
-    const sim = await Tasmota.start(t, await startBroker(t), ["--modules", "1", "--kind", "dimmer", "--quiet"]);
+    const sim = await Simulated.start(t, await startBroker(t), "tasmota", ["--modules", "1", "--kind", "dimmer", "--quiet"]);
     for (const [line, said] of [
         ["shine 1", /no: "shine" is no word I know/],
         ["wall 2", /no: wall needs a lamp, a number from 1 to 1/],
@@ -324,10 +324,10 @@ test("ioBroker reads and drives the same modules", async (t) => {
     const broker = await startBroker(t);
     const io = new IoBroker(t, broker);
     await until("ioBroker to be there", () => io.states.get("sonoff.0.info.connection")?.val);
-    const sim = await Tasmota.start(t, broker, ["--modules", String(KINDS), "--quiet"]);
+    const sim = await Simulated.start(t, broker, "tasmota", ["--modules", String(KINDS), "--quiet"]);
     const bridge = await startBridge(t, { broker });
     const all = await online(bridge, LIGHTS);
-    const modules = await sim.modules();
+    const modules = await sim.lamps();
     for (const { mac, kind, number } of modules.filter((m) => Object.keys(SHOWN[m.kind]).length > 0)) {
         const own = all.filter((l) => l.address.startsWith(`mac/${mac}/`));
         const power = (n) => (own.length > 1 || kind === "fan" ? `POWER${n}` : "POWER"); // a fan's other relays are its speeds

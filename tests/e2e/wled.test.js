@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import test from "node:test";
 import { Cloud, statesOf } from "./cloud.js";
 import { freePort, startBridge, startBroker, until } from "./harness.js";
-import { Wifi } from "./wifi.js";
+import { Simulated } from "./simulated.js";
 
 const { WLEDClient } = createRequire(import.meta.url)("wled-client");
 
@@ -26,7 +26,7 @@ test("strips that are found by their topic", async (t) => {
     await cloud.link();
     await cloud.serve(t);
     await cloud.grant();
-    const sim = await Wifi.start(t, broker, "wled", ["--devices", 2, "--model", "RGBW", "--cooldown", 50]);
+    const sim = await Simulated.start(t, broker, "wled", ["--devices", 2, "--model", "RGBW", "--cooldown", 50]);
     const [one, two] = await sim.lamps();
     const all = await known(bridge, 2);
     const { id } = all.find((l) => l.address === `wled/${one.mac.slice(6)}`);
@@ -54,7 +54,7 @@ test("strips that are found by their topic", async (t) => {
 test("a strip whose host is known: white, segments, and its own page", async (t) => {
     const broker = await startBroker(t);
     const port = await freePort();
-    const sim = await Wifi.start(t, broker, "wled", ["--devices", 1, "--model", "RGBCCT-2", "--http", port, "--cooldown", 50]);
+    const sim = await Simulated.start(t, broker, "wled", ["--devices", 1, "--model", "RGBCCT-2", "--http", port, "--cooldown", 50]);
     const [{ mac, topic }] = await sim.lamps();
     const entry = { name: "home", url: broker.url, wled: ["wled/+", `${topic} 127.0.0.1:${port}`] };
     const bridge = await startBridge(t, { broker, extra: { mqtt: [entry] } });
