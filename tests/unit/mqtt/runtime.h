@@ -254,12 +254,12 @@ static inline void ask(struct answer *a, const char *address, struct light_state
     hub_apply(bench.hub, &c, 1, take_answer, a);
 }
 
-static const char *last_topic(void)
+static inline const char *last_topic(void)
 {
     return wire.count > 0 ? wire.sent[wire.count - 1].topic : "";
 }
 
-static const char *last_payload(void)
+static inline const char *last_payload(void)
 {
     return wire.count > 0 ? wire.sent[wire.count - 1].payload : "";
 }
