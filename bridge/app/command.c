@@ -106,6 +106,13 @@ const struct command commands[] = {
      "lamp as it is, token renewal, unlink. The link and its trace are gone afterwards, also\n"
      "where it or the daemon ended in the middle; other links are not touched.\n",
      command_selftest},
+    {"smartapp", "profiles | check | register", "what the webhook SmartApp needs at SmartThings", "",
+     "profiles makes the device profiles that are not there yet, and prints their ids as they\n"
+     "belong into the configuration. check looks at the app: its type, its address, whether\n"
+     "SmartThings has confirmed it. register has SmartThings ask for that confirmation again.\n"
+     "A personal access token of SmartThings is asked for on the terminal, or taken as one line\n"
+     "of standard input; it is used for this and kept nowhere. No daemon is needed.\n",
+     command_smartapp},
     {"store", "reset [--yes]", "gives up the store: all links and accounts go; the old file is kept aside",
      "  --yes           does not ask\n", "The daemon must not be running. Lights keep their ids.\n", command_store},
 };
@@ -293,6 +300,11 @@ static int take_secret(const struct command *self, const char *what, bool twice,
 int command_password(const struct command *self, bool is_new, struct str *ret_password)
 {
     return take_secret(self, "password", is_new, ret_password);
+}
+
+int command_token(const struct command *self, struct str *ret_token)
+{
+    return take_secret(self, "token", false, ret_token);
 }
 
 int command_passphrase(const struct command *self, bool twice, struct str *ret_passphrase)

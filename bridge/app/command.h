@@ -46,6 +46,8 @@ int command_password(const struct command *self, bool is_new, struct str *ret_pa
 
 /* Likewise a passphrase; `twice` where it makes something rather than opens it. */
 int command_passphrase(const struct command *self, bool twice, struct str *ret_passphrase);
+/* Likewise a token that another service gave. */
+int command_token(const struct command *self, struct str *ret_token);
 /* One line of the terminal without echo, may be empty. ERR_UNSUPPORTED: standard input is none; ERR_INVALID: it has
    ended. */
 int command_quiet_line(const char *prompt, char *line, int size);
@@ -65,6 +67,7 @@ int command_restore(const struct command *self, int argc, char **argv);
 int command_setup(const struct command *self, int argc, char **argv);
 int command_doctor(const struct command *self, int argc, char **argv);
 int command_selftest(const struct command *self, int argc, char **argv);
+int command_smartapp(const struct command *self, int argc, char **argv);
 int command_store(const struct command *self, int argc, char **argv);
 
 #endif

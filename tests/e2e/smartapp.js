@@ -46,6 +46,8 @@ export class SmartThings {
         this.tokens = { access: "st-access-1", refresh: "st-refresh-1" };
         this.generation = 1;
         this.confirmed = [];
+        this.profiles = [];
+        this.app = {}; // GET /apps/{id}
     }
 
     /** A new key under the same id. */
@@ -162,6 +164,21 @@ export class SmartThings {
 
     api({ method, path, body }, res) {
         const url = new URL(path, this.url);
+        if (url.pathname === "/deviceprofiles") {
+            if (method === "GET") {
+                return reply(res, 200, JSON.stringify({ items: this.profiles }));
+            }
+            const profile = { ...JSON.parse(body), id: randomUUID(), status: "DEVELOPMENT" };
+            this.profiles.push(profile);
+            return reply(res, 200, JSON.stringify(profile));
+        }
+        if (url.pathname === `/apps/${appId}`) {
+            return reply(res, 200, JSON.stringify(this.app));
+        }
+        if (url.pathname === `/apps/${appId}/register`) {
+            this.registered?.();
+            return reply(res, 200, "{}");
+        }
         const [, id, events] = /^\/devices\/([\w-]+)(\/events)?$/.exec(url.pathname) ?? [];
         if (method === "GET" && url.pathname === "/devices") {
             return reply(res, 200, JSON.stringify({ items: [...this.devices.values()], _links: {} }));
