@@ -25,31 +25,51 @@ static void add(struct str *s, const char *between, const char *text)
     str_printf(s, "%s%s", s->len > 0 ? between : "", text);
 }
 
+/* By the kind of driver, the word before the slash in its name; the last one is for every other. */
+static const struct {
+    const char *kind, *fix;
+} driver_fixes[] = {
+    {"mqtt/", "start the broker, or correct mqtt.url, username and password_file; is Zigbee2MQTT running, and is its "
+              "base topic listed?"},
+    {"serial/", "plug it in, or correct its port: a name under /dev/serial/by-id stays the same; only one program may "
+                "have it open, and the user of the service must be in the group dialout"},
+    {"", "is it powered and on the network, and does the configuration have its address?"},
+};
+
+static const char *driver_fix(const char *name)
+{
+    size_t i = 0;
+    while (strncmp(name, driver_fixes[i].kind, strlen(driver_fixes[i].kind)) != 0) {
+        i++;
+    }
+    return driver_fixes[i].fix;
+}
+
 void doctor_drivers(struct doctor *d, struct doctor_finding *f)
 {
     struct str bad = STR_INIT;
+    struct str fix = STR_INIT;
     size_t count = 0;
     for (const struct json *x = json_first(json_get(d->status, "drivers")); x; x = json_next(x)) {
-        const char *status = text_of(x, "status");
+        const char *name = text_of(x, "name");
         count++;
-        if (strstr(status, "not connected") || strstr(status, " offline, ") || strstr(status, "not heard yet") ||
-            strstr(status, "cut") || strstr(status, "no JSON")) {
-            add(&bad, "; ", text_of(x, "name"));
-            str_printf(&bad, ": %s", status);
+        if (!json_is_true(json_get(x, "well"))) {
+            add(&bad, "; ", name);
+            str_printf(&bad, ": %s", text_of(x, "status"));
+            if (!fix.data || !strstr(str_z(&fix), driver_fix(name))) {
+                add(&fix, "; ", driver_fix(name));
+            }
         }
     }
     if (count == 0) {
         doctor_say(f, DOCTOR_FAILED, "name a broker under mqtt, with its url",
                    "no driver is configured: there is no lamp");
     } else if (bad.len > 0) {
-        doctor_say(
-            f, DOCTOR_FAILED,
-            "start the broker, or correct mqtt.url, username and password_file; is Zigbee2MQTT running, and is its "
-            "base topic listed?",
-            "%s", str_z(&bad));
+        doctor_say(f, DOCTOR_FAILED, str_z(&fix), "%s", str_z(&bad));
     } else {
         doctor_say(f, DOCTOR_OK, "", "%zu connected", count);
     }
+    str_done(&fix);
     str_done(&bad);
 }
 

@@ -77,8 +77,10 @@ struct driver_ops {
     void (*cancel)(void *self, struct driver_light *light, void *light_self, struct request_id request);
     /* Looks for lights anew. NULL: the driver is told by its far side. */
     void (*discover)(void *self);
-    /* One line for people on how the instance is: "connected to 127.0.0.1:1883, zigbee2mqtt online, 12 lights". */
-    void (*status)(void *self, struct str *s);
+    /* One line for people on how the instance is: "connected to 127.0.0.1:1883, zigbee2mqtt online, 12 lights". False:
+       it is not well, and the line says what is wrong; `doctor` goes by this alone, never by the words. NULL: nothing
+       can be wrong with it. */
+    bool (*status)(void *self, struct str *s);
 };
 
 /* ---- what a driver calls ---- */

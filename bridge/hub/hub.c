@@ -149,14 +149,12 @@ void hub_refresh(struct hub *hub, struct light *light)
     }
 }
 
-void hub_driver_status(struct hub *hub, void (*each)(void *user, const char *name, const char *status), void *user)
+void hub_driver_status(struct hub *hub, hub_driver_fn *each, void *user)
 {
     for (struct driver *d = hub->drivers; d; d = d->next) {
         struct str s = STR_INIT;
-        if (d->ops->status) {
-            d->ops->status(d->self, &s);
-        }
-        each(user, d->name, str_z(&s));
+        bool well = !d->ops->status || d->ops->status(d->self, &s);
+        each(user, d->name, well, str_z(&s));
         str_done(&s);
     }
 }

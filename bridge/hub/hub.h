@@ -43,8 +43,9 @@ void hub_free(struct hub *hub); /* stops the drivers; commands under way end wit
 /* Starts an instance: `name` is unique ("mqtt/home"). config is the driver's. */
 int hub_add_driver(struct hub *hub, const struct driver_ops *ops, const char *name, const void *config);
 void hub_discover(struct hub *hub);
-/* Calls `each` with the one-line status of every instance. */
-void hub_driver_status(struct hub *hub, void (*each)(void *user, const char *name, const char *status), void *user);
+/* Calls `each` with the one-line status of every instance, and whether it is well. */
+typedef void hub_driver_fn(void *user, const char *name, bool well, const char *status);
+void hub_driver_status(struct hub *hub, hub_driver_fn *each, void *user);
 
 /* ---- lights ---- */
 

@@ -402,11 +402,12 @@ void local_discover(struct http_exchange *x, void *context)
     control_answer_empty(x);
 }
 
-static void put_driver(void *user, const char *name, const char *status)
+static void put_driver(void *user, const char *name, bool well, const char *status)
 {
     struct json_out *j = user;
     json_begin_object(j);
     json_member_text(j, "name", name);
+    json_member_bool(j, "well", well);
     json_member_text(j, "status", status);
     json_end_object(j);
 }

@@ -173,10 +173,10 @@ struct networks {
     size_t count;
 };
 
-static void put_driver(void *user, const char *name, const char *status)
+static void put_driver(void *user, const char *name, bool well, const char *status)
 {
     struct networks *n = user;
-    put_row(&n->rows, name, "", "", status);
+    put_row(&n->rows, name, "", well ? "" : "not well", status);
     n->count++;
 }
 

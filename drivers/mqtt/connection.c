@@ -507,12 +507,13 @@ void connection_free(struct connection *c)
     free(c);
 }
 
-void connection_status(const struct connection *c, struct str *s)
+bool connection_status(const struct connection *c, struct str *s)
 {
     str_printf(s, "%s %s:%u", c->state == UP ? "connected to" : "not connected to", c->host, c->port);
     if (c->state != UP && c->why.len > 0) {
         str_printf(s, ": %s", str_z(&c->why));
     }
+    return c->state == UP;
 }
 
 /* ---- sending ---- */

@@ -38,8 +38,8 @@ struct connection_events {
 int connection_new(struct loop *loop, const struct connection_config *config, const struct connection_events *events,
                    void *user, struct connection **ret_connection);
 void connection_free(struct connection *c); /* no callback comes afterwards; NULL is legal */
-/* "connected to HOST:PORT", "not connected to HOST:PORT: connection refused" */
-void connection_status(const struct connection *c, struct str *s);
+/* "connected to HOST:PORT", or false and "not connected to HOST:PORT: connection refused" */
+bool connection_status(const struct connection *c, struct str *s);
 
 /* Never retained. Written before it returns, unless called from inside a callback or the broker does not read. *ret_mid
    (NULL: qos 0) names it for `acknowledged`. ERR_OFFLINE, ERR_BUSY (the broker does not read), ERR_INVALID. */

@@ -75,8 +75,9 @@ struct dialect_ops {
     void (*cancel)(struct way *way, struct request_id request);
     /* The better way to the lamp has gone: call way_announce again, as before. */
     void (*announce)(struct way *way);
-    /* For people: "zigbee2mqtt online, 12 lights". Adds nothing where there is nothing to say. */
-    void (*status)(const struct dialect *self, struct str *s);
+    /* For people: "zigbee2mqtt online, 12 lights". Adds nothing where there is nothing to say. False: what it says is
+       that something is wrong. Asked without the broker too: that it is gone is not the dialect's to tell. */
+    bool (*status)(const struct dialect *self, struct str *s);
 };
 
 #endif

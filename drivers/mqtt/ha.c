@@ -242,7 +242,7 @@ static void apply(struct way *way, struct request_id request, const struct light
     str_done(&payload);
 }
 
-static void status(const struct dialect *self, struct str *s)
+static bool status(const struct dialect *self, struct str *s)
 {
     const struct ha *h = (const struct ha *)self;
     size_t lights = 0;
@@ -252,6 +252,7 @@ static void status(const struct dialect *self, struct str *s)
     if (h->count > 0) {
         str_printf(s, "%s %zu light%s", self->topic, lights, lights == 1 ? "" : "s");
     }
+    return true;
 }
 
 static int start(struct dialect *self)

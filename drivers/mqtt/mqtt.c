@@ -237,17 +237,18 @@ static void cancel(void *self, struct driver_light *light, void *light_self, str
     }
 }
 
-static void status(void *self, struct str *s)
+static bool status(void *self, struct str *s)
 {
     const struct mqtt *m = self;
     struct str said = STR_INIT;
-    connection_status(m->broker.connection, s);
+    bool well = connection_status(m->broker.connection, s);
     for (size_t i = 0; i < m->count; i++) {
         str_clear(&said);
-        m->dialects[i]->ops->status(m->dialects[i], &said);
+        well &= m->dialects[i]->ops->status(m->dialects[i], &said);
         str_printf(s, "%s%s", said.len > 0 ? ", " : "", str_z(&said));
     }
     str_done(&said);
+    return well;
 }
 
 const struct driver_ops mqtt_driver = {

@@ -414,7 +414,7 @@ static void refresh(struct way *way)
     asking_begin(shelly_of(way)->asking, &((struct shelly_light *)way)->node->ask);
 }
 
-static void status(const struct dialect *self, struct str *out)
+static bool status(const struct dialect *self, struct str *out)
 {
     const struct shelly *s = (const struct shelly *)self;
     size_t lights = 0;
@@ -426,6 +426,7 @@ static void status(const struct dialect *self, struct str *out)
     if (lights > 0) {
         str_printf(out, "shelly %s, %zu light%s", self->topic, lights, lights == 1 ? "" : "s");
     }
+    return true;
 }
 
 static int start(struct dialect *self)

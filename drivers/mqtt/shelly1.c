@@ -385,7 +385,7 @@ static void apply(struct way *way, struct request_id request, const struct light
     }
 }
 
-static void status(const struct dialect *self, struct str *out)
+static bool status(const struct dialect *self, struct str *out)
 {
     const struct shelly1 *s = (const struct shelly1 *)self;
     size_t lights = 0;
@@ -397,6 +397,7 @@ static void status(const struct dialect *self, struct str *out)
     if (lights > 0) {
         str_printf(out, "%s, %zu light%s", self->topic, lights, lights == 1 ? "" : "s");
     }
+    return true;
 }
 
 static int start(struct dialect *self)

@@ -206,7 +206,7 @@ static void apply(struct way *way, struct request_id request, const struct light
     pending_send(way, request, str_z(&t->topic), &t->payload, patch, speed > 0 ? transition_ms : 0);
 }
 
-static void status(const struct dialect *self, struct str *s)
+static bool status(const struct dialect *self, struct str *s)
 {
     const struct tasmota *t = (const struct tasmota *)self;
     size_t lights = 0;
@@ -218,6 +218,7 @@ static void status(const struct dialect *self, struct str *s)
     if (lights > 0) {
         str_printf(s, "tasmota, %zu light%s", lights, lights == 1 ? "" : "s");
     }
+    return true;
 }
 
 static int start(struct dialect *self)

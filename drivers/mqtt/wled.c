@@ -404,7 +404,7 @@ static void apply(struct way *way, struct request_id request, const struct light
     pending_send(way, request, str_z(&w->scratch_topic), &w->payload, patch, transition_ms);
 }
 
-static void status(const struct dialect *self, struct str *out)
+static bool status(const struct dialect *self, struct str *out)
 {
     const struct wled *w = (const struct wled *)self;
     size_t lights = 0;
@@ -416,6 +416,7 @@ static void status(const struct dialect *self, struct str *out)
     if (lights > 0) {
         str_printf(out, "%s, %zu light%s", self->topic, lights, lights == 1 ? "" : "s");
     }
+    return true;
 }
 
 static int start(struct dialect *self)

@@ -251,7 +251,7 @@ static void refresh(struct way *way)
     z2m_question_ask(z2m_of(way), ((struct z2m_slot *)way)->node);
 }
 
-static void status(const struct dialect *self, struct str *s)
+static bool status(const struct dialect *self, struct str *s)
 {
     static const char *const states[] = {"not heard yet", "online", "offline"};
     const struct z2m *z = (const struct z2m *)self;
@@ -265,6 +265,7 @@ static void status(const struct dialect *self, struct str *s)
     if (z->attributes) {
         str_add_z(s, " (it publishes no JSON: set advanced.output to json)");
     }
+    return z->bridge == BRIDGE_ONLINE && !z->attributes;
 }
 
 static int start(struct dialect *self)

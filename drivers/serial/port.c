@@ -410,9 +410,10 @@ void port_discard(struct port *p)
     p->sent = 0;
 }
 
-void port_status(const struct port *p, struct str *s)
+bool port_status(const struct port *p, struct str *s)
 {
-    if (p->state == OPEN && !is_failing(p)) {
+    bool well = p->state == OPEN && !is_failing(p);
+    if (well) {
         bool alias = strcmp(p->name, str_z(&p->attempt->where)) != 0;
         str_printf(s, "%s is open%s%s%s", p->name, alias ? " (" : "", alias ? str_z(&p->attempt->where) : "",
                    alias ? ")" : "");
@@ -421,4 +422,5 @@ void port_status(const struct port *p, struct str *s)
     } else {
         str_printf(s, "opening %s", p->name);
     }
+    return well;
 }

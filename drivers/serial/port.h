@@ -64,8 +64,8 @@ int port_descriptor(const struct port *port);
 void port_reset(struct port *port, const char *why);
 void port_discard(struct port *port); /* what waits is not sent */
 
-/* For people: "open (/dev/ttyUSB0)", "not there: ...". */
-void port_status(const struct port *port, struct str *s);
+/* For people: "open (/dev/ttyUSB0)", or false and "not there: ...". */
+bool port_status(const struct port *port, struct str *s);
 /* NULL, or what is wrong with the name and what would be right. Static text. */
 const char *port_name_wrong(const char *port);
 

@@ -77,8 +77,9 @@ struct protocol_ops {
     void (*refresh)(struct protocol *self, struct serial_lamp *lamp); /* the port is open; NULL: cannot */
     void (*cancel)(struct protocol *self, struct serial_lamp *lamp, struct request_id request);
     void (*discover)(struct protocol *self); /* the port is open; NULL: cannot */
-    /* For people, behind the port's own words: "widget EN123456, 40 frames/s, 12 fixtures". */
-    void (*status)(const struct protocol *self, struct str *s);
+    /* For people, behind the port's own words: "widget EN123456, 40 frames/s, 12 fixtures". False: something is wrong.
+     */
+    bool (*status)(const struct protocol *self, struct str *s);
 };
 
 /* ---- what a protocol calls ---- */

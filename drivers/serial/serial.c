@@ -176,7 +176,7 @@ static void apply(void *self, struct driver_light *light, void *light_self, stru
         in->protocol->ops->apply(in->protocol, *(struct serial_lamp **)light_self, request, patch, transition_ms);
     } else {
         struct str why = STR_INIT;
-        port_status(in->serial.port, &why);
+        (void)port_status(in->serial.port, &why);
         request_done(in->serial.driver, request, ERR_OFFLINE, BASIS_REPORTED, str_z(&why));
         str_done(&why);
     }
@@ -206,14 +206,15 @@ static void discover(void *self)
     }
 }
 
-static void status(void *self, struct str *s)
+static bool status(void *self, struct str *s)
 {
     const struct instance *in = self;
     struct str said = STR_INIT;
-    port_status(in->serial.port, s);
-    in->protocol->ops->status(in->protocol, &said);
+    bool well = port_status(in->serial.port, s);
+    well &= in->protocol->ops->status(in->protocol, &said);
     str_printf(s, "%s%s", said.len > 0 ? ", " : "", str_z(&said));
     str_done(&said);
+    return well;
 }
 
 const struct driver_ops serial_driver = {

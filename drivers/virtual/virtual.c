@@ -268,10 +268,11 @@ static void cancel(void *self, struct driver_light *light, void *light_self, str
     }
 }
 
-static void status(void *self, struct str *s)
+static bool status(void *self, struct str *s)
 {
     const struct virtual *v = self;
     str_printf(s, "%zu lamps in memory%s", lamps_count(v->lamps), v->connected ? "" : ", the wire is cut");
+    return v->connected;
 }
 
 const struct driver_ops virtual_driver = {

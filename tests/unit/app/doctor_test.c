@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "app/doctor.h"
+#include "base/json.h"
 
 #define NOW INT64_C(1800000000)
 #define DAY 86400
@@ -117,6 +118,50 @@ static void hosts_of_smartthings(void **state)
     assert_int_equal(run(doctor_callback_hosts, &d, "3 of 3"), DOCTOR_FAILED);
 }
 
+/* By what a driver says of itself, not by its words: each driver has its own. */
+static void drivers(void **state)
+{
+    static const struct {
+        const char *status, *says;
+        enum doctor_verdict verdict;
+    } rows[] = {
+        {"{\"drivers\":[{\"name\":\"mqtt/home\",\"well\":true,\"status\":\"the cut lamp is connected\"}]}",
+         "1 connected", DOCTOR_OK},
+        {"{\"drivers\":[{\"name\":\"mqtt/home\",\"well\":true,\"status\":\"a\"},"
+         "{\"name\":\"serial/milight\",\"well\":false,\"status\":\"/dev/ttyUSB0: permission denied\"}]}",
+         "serial/milight: /dev/ttyUSB0: permission denied", DOCTOR_FAILED},
+        {"{\"drivers\":[{\"name\":\"new/one\",\"well\":false,\"status\":\"in words of its own\"}]}",
+         "new/one: in words of its own", DOCTOR_FAILED},
+        {"{\"drivers\":[]}", "no driver", DOCTOR_FAILED},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct doctor d = {0};
+        assert_int_equal(json_parse(rows[i].status, strlen(rows[i].status), 4096, &d.status, NULL), 0);
+        assert_int_equal(run(doctor_drivers, &d, rows[i].says), rows[i].verdict);
+        json_free(d.status);
+    }
+}
+
+/* What to do is said of what is unwell, once for each kind. */
+static void what_to_do_about_a_driver(void **state)
+{
+    static const char status[] = "{\"drivers\":[{\"name\":\"serial/a\",\"well\":false,\"status\":\"\"},"
+                                 "{\"name\":\"serial/b\",\"well\":false,\"status\":\"\"}]}";
+    struct doctor d = {0};
+    struct doctor_finding f = {0};
+    (void)state;
+    assert_int_equal(json_parse(status, strlen(status), 4096, &d.status, NULL), 0);
+    doctor_drivers(&d, &f);
+    const char *first = strstr(str_z(&f.fix), "plug it in");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "plug it in"));
+    assert_null(strstr(str_z(&f.fix), "broker"));
+    str_done(&f.reason);
+    str_done(&f.fix);
+    json_free(d.status);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +172,8 @@ int main(void)
         cmocka_unit_test(the_shortest_counts),
         cmocka_unit_test(the_date_of_an_answer),
         cmocka_unit_test(hosts_of_smartthings),
+        cmocka_unit_test(drivers),
+        cmocka_unit_test(what_to_do_about_a_driver),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

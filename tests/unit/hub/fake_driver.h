@@ -112,9 +112,10 @@ static void fake_discover(void *self)
     fake_of(self)->discovered++;
 }
 
-static void fake_status(void *self, struct str *s)
+static bool fake_status(void *self, struct str *s)
 {
     str_printf(s, "%zu applied", fake_of(self)->applied);
+    return fake_of(self)->applied == 0;
 }
 
 static const struct driver_ops fake_driver = {

@@ -364,6 +364,7 @@ static void status_and_discovery(void **state)
     const struct json *driver = json_first(json_get(rig.json, "drivers"));
     assert_string_equal(json_get_text(driver, "name"), "fake/one");
     assert_string_equal(json_get_text(driver, "status"), "0 applied");
+    assert_true(json_is_true(json_get(driver, "well")));
     assert_int_equal(json_integer(json_get(rig.json, "lights"), 0, 100, &lights), 0);
     assert_int_equal(lights, 2);
     rig_ask(&rig, "POST", "/control/discover", "{}");

@@ -59,10 +59,11 @@ void connection_free(struct connection *c)
     (void)c;
 }
 
-void connection_status(const struct connection *c, struct str *s)
+bool connection_status(const struct connection *c, struct str *s)
 {
     (void)c;
     str_add_z(s, wire.up ? "up" : "down");
+    return wire.up;
 }
 
 int connection_publish(struct connection *c, const char *topic, const struct str *payload, int *ret_mid)
