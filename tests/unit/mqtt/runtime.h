@@ -176,7 +176,7 @@ static struct bench {
     struct hub_listener *listener;
     struct timer *pulse;
     unsigned states, reached, removed;
-    bool optimistic;
+    bool closing; /* a case that failed has left its stack: what is still answered is for nobody */
 } bench;
 
 static inline void pulse(void *user)
@@ -239,6 +239,9 @@ static inline struct light_info info(const char *address)
 static inline void take_answer(void *user, const struct hub_result *results, size_t count)
 {
     struct answer *a = user;
+    if (bench.closing) {
+        return;
+    }
     assert_int_equal(count, 1);
     a->done++;
     a->result = results[0].result;
@@ -346,6 +349,7 @@ static inline int setup_optimistic(void **state)
 static inline int teardown(void **state)
 {
     (void)state;
+    bench.closing = true;
     hub_unlisten(bench.listener);
     hub_free(bench.hub);
     store_close(bench.store);
