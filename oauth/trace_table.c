@@ -182,7 +182,8 @@ static const struct trace_cause_row causes[TRACE_CAUSES] = {
     [CAUSE_MALFORMED_FORM] = {"malformed_form", "The token request's form cannot be read.",
                               "Is something between that rewrites requests, or is another program asking?", 0},
     [CAUSE_NO_CREDENTIALS] = {"no_credentials", "The token request came without the client's id or secret.",
-                              "Enter both, smartthings.client_id and its secret, for account linking " TO_CONSOLE ".",
+                              "Enter both, smartthings.client_id and its secret, for account linking " TO_CONSOLE
+                              "; of another app, what `lightbridge client add` showed.",
                               0},
     [CAUSE_BAD_AUTHORIZATION_HEADER] = {"bad_authorization_header",
                                         "The token request's Authorization header is not HTTP Basic.",
@@ -202,11 +203,18 @@ static const struct trace_cause_row causes[TRACE_CAUSES] = {
     [CAUSE_WRONG_CLIENT_SECRET] =
         {"wrong_client_secret", "The token request's client id is right, and its secret is not.",
          "Enter the content of smartthings.client_secret_file as the client secret of account "
-         "linking " TO_CONSOLE ", without a space or line break.",
+         "linking " TO_CONSOLE ", without a space or line break. Another app's is the one that "
+         "`lightbridge client add` showed: if it is lost, remove the client and add it anew.",
          0},
     [CAUSE_NO_SECRET_CONFIGURED] = {"no_secret_configured",
                                     "The token request names a client for which the configuration has no secret.",
                                     "Set smartthings.client_secret_file, and enter its content " TO_CONSOLE ".", 0},
+    [CAUSE_PUBLIC_CLIENT_SECRET] = {"public_client_secret",
+                                    "The token request shows a secret for a client that was added as public: it has "
+                                    "none.",
+                                    "Let the app send its client_id alone, with PKCE's code_verifier; if it can keep a "
+                                    "secret, remove the client and add it anew without --public.",
+                                    0},
     [CAUSE_WRONG_GRANT_TYPE] = {"wrong_grant_type", "The token request's grant_type is not one that is offered.",
                                 "Right would be authorization_code or refresh_token: is another program asking?", 0},
     [CAUSE_GRANT_INCOMPLETE] = {"grant_incomplete", "The token request lacks its code or its refresh token.",

@@ -196,20 +196,39 @@ void traced_token_refusal(struct account *account, struct http_exchange *x, cons
     }
 }
 
+/* What is wrong with an id and a secret that do not belong together. Who brings another client's code or refresh token
+   is not who it says it is: then its id is wrong, not its secret. */
+static enum trace_cause wrong_client(struct account *account, struct http_exchange *x, const char *id,
+                                     const char *secret)
+{
+    const struct oauth_client *client = oauth_client_find(account->oauth, id);
+    enum trace_step step = TRACE_TOKEN;
+    size_t len;
+    const char *body = http_body(x, &len);
+    const struct oauth_link *link = link_in(account, body, len, &step);
+    struct oauth_link_info info = {.client_id = id};
+    if (link) {
+        oauth_link_info(link, &info);
+    }
+    return oauth_is_callback_pair(account->oauth, id, secret) ? CAUSE_SWAPPED_CREDENTIALS
+           : !client                                          ? CAUSE_WRONG_CLIENT_ID
+           : strcmp(info.client_id, id) != 0
+               ? (step == TRACE_REFRESH ? CAUSE_REFRESH_TOKEN_OF_OTHER_CLIENT : CAUSE_CODE_OF_OTHER_CLIENT)
+           : oauth_client_public(client)      ? CAUSE_PUBLIC_CLIENT_SECRET
+           : !oauth_client_has_secret(client) ? CAUSE_NO_SECRET_CONFIGURED
+                                              : CAUSE_WRONG_CLIENT_SECRET;
+}
+
 /* Id and secret as they came. */
 void traced_client_refusal(struct account *account, struct http_exchange *x, const char *id, const char *secret,
                            bool basic)
 {
     const struct oauth_client *client = oauth_client_find(account->oauth, id);
     struct str got = STR_INIT;
-    enum trace_cause cause = oauth_is_callback_pair(account->oauth, id, secret) ? CAUSE_SWAPPED_CREDENTIALS
-                             : !client                                          ? CAUSE_WRONG_CLIENT_ID
-                             : !oauth_client_has_secret(client)                 ? CAUSE_NO_SECRET_CONFIGURED
-                                                                                : CAUSE_WRONG_CLIENT_SECRET;
     str_printf(&got, "by %s, client id %s%s, a secret of %zu characters", basic ? "HTTP Basic" : "form",
                oauth_is_secret(account->oauth, id) ? "(a secret)" : id, client ? " (known)" : " (unknown)",
                strlen(secret));
-    traced_token_refusal(account, x, id, false, cause, NULL, str_z(&got));
+    traced_token_refusal(account, x, id, false, wrong_client(account, x, id, secret), NULL, str_z(&got));
     str_done(&got);
 }
 

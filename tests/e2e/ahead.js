@@ -33,7 +33,7 @@ export async function startAhead(t, place, { seconds = 0, ...options } = {}) {
         set();
         for (let i = 0; i < 3; i++) {
             // wakes it; a connection that was kept alive may just have passed its deadline
-            await fetch(`${bridge.publicUrl}/healthz`, { headers: { connection: "close" } }).catch(() => {});
+            await fetch(`${bridge.publicUrl}/healthz`, { headers: { connection: "close" }, signal: AbortSignal.timeout(5000) }).catch(() => {});
         }
     };
     return bridge;

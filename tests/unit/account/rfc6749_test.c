@@ -11,6 +11,7 @@ static void section_2_3_client_authentication(void **state)
     assert_refused(site, 400, "invalid_grant"); /* 2.3.1: an empty one may be left out, or sent */
     send_form(site, "/oauth/token", "grant_type=refresh_token&refresh_token=x&client_id=app&client_secret=guess");
     assert_refused(site, 401, "invalid_client");
+    assert_traced(site, TRACE_REFRESH, CAUSE_PUBLIC_CLIENT_SECRET);
     send_form(site, "/oauth/token", "grant_type=refresh_token&refresh_token=x&client_id=dash");
     assert_refused(site, 401, "invalid_client");
     send_form(site, "/oauth/token", "grant_type=refresh_token&refresh_token=x&client_id=dash&client_secret=%s",
@@ -35,6 +36,25 @@ static void section_3_1_2_redirect_uri(void **state)
         assert_has(site, "lightbridge client add");
         assert_has_not(site, "smartthings.redirect_uris");
     }
+}
+
+/* 5.2: who asks with another client's code or refresh token, and a secret that fits neither, has the wrong client id:
+   not "the id is right, and its secret is not". */
+static void section_5_2_invalid_client_of_anothers_link(void **state)
+{
+    struct site *site = *state;
+    const char *refresh_token;
+    link_dash(site, &refresh_token);
+    send_form(site, "/oauth/token", "grant_type=refresh_token&refresh_token=%s&client_id=viewer&client_secret=%s",
+              refresh_token, dash_secret);
+    assert_refused(site, 401, "invalid_client");
+    assert_traced(site, TRACE_REFRESH, CAUSE_REFRESH_TOKEN_OF_OTHER_CLIENT);
+    char code[OAUTH_TOKEN_MAX];
+    snprintf(code, sizeof code, "%s", parameter(allowed(site, "dash", ""), "code"));
+    send_form(site, "/oauth/token", "grant_type=authorization_code&code=%s&client_id=viewer&client_secret=%s", code,
+              dash_secret);
+    assert_refused(site, 401, "invalid_client");
+    assert_traced(site, TRACE_TOKEN, CAUSE_CODE_OF_OTHER_CLIENT);
 }
 
 /* 3.3, 5.1: what was asked for, or all; what was granted is in the answer. */
@@ -170,6 +190,7 @@ int main(void)
         C(section_2_3_client_authentication),
         C(section_3_1_2_redirect_uri),
         C(section_3_3_scope),
+        C(section_5_2_invalid_client_of_anothers_link),
         C(consent_names_the_scopes),
         C(section_4_1_3_code_is_bound),
         C(section_6_refresh),
