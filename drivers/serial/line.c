@@ -301,11 +301,11 @@ static void discover(struct protocol *self)
     line_ask_all(l);
 }
 
-static void status(const struct protocol *self, struct str *s)
+static bool status(const struct protocol *self, struct str *s)
 {
     const struct line *l = (const struct line *)self;
     if (!self->serial->open) {
-        return;
+        return true; /* that the port is not there is the port's to tell */
     }
     if (timer_active(l->starting)) {
         str_add_z(s, "waiting for it to start");
@@ -315,6 +315,7 @@ static void status(const struct protocol *self, struct str *s)
         str_printf(s, "%zu light%s", line_is_known(l->lamps) ? l->count : 0,
                    line_is_known(l->lamps) && l->count == 1 ? "" : "s");
     }
+    return timer_active(l->starting) || l->silent < SILENT_MAX;
 }
 
 static struct port_line line_of(const struct line_options *o)
