@@ -1,8 +1,9 @@
 // The webhook SmartApp: signed calls of SmartThings, its REST API, and the login between them.
 import assert from "node:assert/strict";
 import test from "node:test";
+import { startAhead } from "./ahead.js";
 import { Browser } from "./cloud.js";
-import { startBridge, until } from "./harness.js";
+import { installation, startBridge, until } from "./harness.js";
 import { SmartThings, appId, installedAppId, locationId, newKey, profiles, reply } from "./smartapp.js";
 
 const state = "a+b/c=%d~é \"'<>&;,:@$!*()";
@@ -95,20 +96,6 @@ test("signatures", async (t) => {
         assert.match(await refusals(bridge), /"smartapp_replay"/);
     });
     assert.equal(st.of("GET", /etc|evil|\?/).length, 0);
-});
-
-test("a key that rotates: the new one counts, the old one does not", async (t) => {
-    const { st, bridge } = await start(t);
-    const old = st.key;
-    assert.equal((await st.page(bridge)).status, 200);
-    st.rotate();
-    // a minute must pass before the key is asked for again, whoever signs with what: here it never was
-    const other = "/pl/useast1/9-9";
-    st.keyId = other;
-    assert.equal((await st.page(bridge)).status, 200);
-    const refused = await st.lifecycle(bridge, "CONFIGURATION", { installedAppId, phase: "INITIALIZE" }, { key: old, keyId: other });
-    assert.equal(refused.status, 401);
-    assert.equal(refused.json.error_description, "signature");
 });
 
 test("CONFIRMATION: the address is asked for where its host is allowed, for our app alone", async (t) => {
@@ -275,4 +262,78 @@ test("tokens are renewed once, also over a crash, and 429 and 422 are heeded", a
         assert.equal(st.of("POST", /^\/devices$/).length, creations);
         assert.equal(st.of("POST", /^\/oauth\/token$/).length, 2);
     });
+});
+
+/** A bridge whose clocks the test sets forward. */
+async function startForward(t) {
+    const st = await SmartThings.start(t);
+    const place = await installation(t, { extra: { smartthings: st.config(), virtual: { lights: 1 } } });
+    return { st, bridge: await startAhead(t, place) };
+}
+
+test("failure 1: SmartThings does not bring the code: the trace says why that may be", async (t) => {
+    const { st, bridge } = await startForward(t);
+    await login(st, bridge);
+    await bridge.pass(31);
+    await until("the finding", async () => (await attempts(bridge)).some((a) => a.finding?.cause === "smartapp_no_oauth_callback" && a.finding.step === "token"));
+    const [attempt] = (await attempts(bridge)).filter((a) => a.finding);
+    assert.match(attempt.finding.advice, /byte for byte/);
+    assert.match(attempt.events.find((e) => e.step === "code").got, /a state of \d+ bytes/);
+});
+
+test("a key that rotates under its id: the new one is asked for and counts, the old one does no more", async (t) => {
+    const { st, bridge } = await startForward(t);
+    const old = st.key;
+    assert.equal((await st.page(bridge)).status, 200);
+    st.rotate();
+    assert.equal((await st.page(bridge)).status, 401); // asked for a moment ago: not again at everybody's call
+    await bridge.pass(61);
+    assert.equal((await st.page(bridge)).status, 200);
+    assert.equal(st.of("GET", /^\/pl\//).length, 2);
+    const refused = await st.lifecycle(bridge, "CONFIGURATION", { installedAppId, phase: "INITIALIZE" }, { key: old });
+    assert.equal(refused.status, 401);
+    assert.equal(refused.json.error_description, "signature");
+});
+
+test("a renewal that is cut off by a crash is made again with the same token; one that was refused waits for an UPDATE", async (t) => {
+    const { st, bridge } = await start(t);
+    const [light] = await linked(st, bridge);
+    const device = [...st.devices.values()].find((d) => d.app.externalId === light);
+    const renewals = () => st.of("POST", /^\/oauth\/token$/).map((r) => new URLSearchParams(r.body).get("refresh_token"));
+    st.faults.push({ method: "POST", match: /^\/oauth\/token$/, answer: () => {} }); // no answer
+    st.tokens.access = "ended";
+    await bridge.runBeside(["light", light, "level", "21"]);
+    await until("the renewal", () => renewals().length === 1);
+    await bridge.crash();
+    const again = await startBridge(t, { place: bridge.place });
+    await until("the renewal", () => renewals().length === 2);
+    assert.deepEqual(renewals(), ["st-refresh-1", "st-refresh-1"]);
+    await again.runBeside(["light", light, "level", "23"]); // a virtual lamp forgets with the program
+    await until("the state", () => device.states["switchLevel.level"] === 23);
+
+    st.tokens = { access: "st-access-9", refresh: "st-refresh-9" };
+    await again.runBeside(["light", light, "level", "22"]);
+    await until("the refusal", async () => /"smartapp_token_refused"/.test(JSON.stringify(await again.links())));
+    assert.deepEqual(renewals().slice(2), ["st-refresh-2"]);
+    await st.install(again, [...st.devices.values()].map((d) => d.app.externalId), "UPDATE");
+    await until("the state after the UPDATE", () => device.states["switchLevel.level"] === 22);
+});
+
+test("a link that was ended: its lamps are not driven, and the page opens the login again", async (t) => {
+    const { st, bridge } = await start(t);
+    const [light] = await linked(st, bridge);
+    const device = [...st.devices.values()].find((d) => d.app.externalId === light);
+    const before = device.states["switch.switch"];
+    const [link] = (await bridge.links()).filter((l) => !l.ended_at);
+    assert.equal((await bridge.runBeside(["unlink", link.id])).code, 0);
+    assert.equal((await st.command(bridge, device.deviceId, ["switch", before === "on" ? "off" : "on"])).status, 200);
+    assert.equal((await st.page(bridge)).json.configurationData.page.complete, false);
+    const { state: now } = (await bridge.lights()).find((l) => l.id === light);
+    assert.equal(now.on, before === "on");
+
+    const back = await login(st, bridge);
+    await callback(st, bridge, back.search);
+    assert.equal((await st.page(bridge)).json.configurationData.page.complete, true);
+    await st.command(bridge, device.deviceId, ["switch", before === "on" ? "off" : "on"]);
+    await until("the lamp", async () => device.states["switch.switch"] !== before);
 });
