@@ -175,12 +175,9 @@ void app_failed(struct smartapp *sa, struct app *app, enum trace_step step, enum
 {
     struct oauth_link *link = app ? app_link(app) : NULL;
     const struct trace_note note = {step, TRACE_REFUSED, cause, expected, got};
-    const struct trace_cause_row *row = trace_cause_row(cause);
-    log_warn(SMARTAPP_LOG, "%s%s%s%s%s", app ? "installed app " : "", app ? app->id : "", app ? ": " : "",
-             row->sentence, "");
-    if (got && got[0] != '\0') {
-        log_warn(SMARTAPP_LOG, "  got: %s", got);
-    }
+    /* the trace logs what is new of strangers; of ours each is worth a line */
+    (app ? log_warn : log_debug)(SMARTAPP_LOG, "%s%s%s%s%s", app ? app->id : "", app ? ": " : "",
+                                 trace_cause_row(cause)->code, got && *got ? ": " : "", got ? got : "");
     if (link) {
         oauth_trace_link(sa->oauth, link, &note);
     } else {

@@ -143,7 +143,7 @@ static void add_chosen(struct app *app)
         if (len <= SMARTAPP_MAX_ID) {
             memcpy(id, at, len);
             id[len] = '\0';
-            if (!app_device_of(app, id)) {
+            if (!app_device_of(app, id) && hub_light_find(app->sa->hub, id)) {
                 app_device_add(app, id);
             }
         }
@@ -189,6 +189,7 @@ static void adopt(struct app *app, const struct json *item)
             set_text(&device->profile, profile);
         }
         app_save_device(app, device);
+        outbox_touch(&device->outbox, 0, loop_now(app->sa->loop)); /* nobody has told it anything */
     }
 }
 
