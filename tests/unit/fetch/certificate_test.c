@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "fetch/certificate.h"
+#include "fetch/signer.h"
 
 static const char certificate[] = "-----BEGIN CERTIFICATE-----\n"
                                   "MIIDCTCCAfGgAwIBAgIUfNl+LrgJ3O3/Zwx0NrsbHGi+3/swDQYJKoZIhvcNAQEL\n"
@@ -109,6 +110,29 @@ static void test_what_is_none(void **state)
     assert_null(c);
 }
 
+/* What the far side that we play signs is what we verify. */
+static void test_signer(void **state)
+{
+    struct signer *s = NULL;
+    struct certificate *c = NULL;
+    uint8_t made[512];
+    size_t len = 0;
+    int64_t from_ms, until_ms;
+    (void)state;
+    assert_int_equal(signer_new(&s), 0);
+    assert_int_equal(certificate_read(signer_certificate(s), strlen(signer_certificate(s)), &c), 0);
+    assert_int_equal(signer_sign(s, text, strlen(text), made, sizeof made, &len), 0);
+    assert_int_equal(len, 256);
+    assert_int_equal(certificate_verify(c, text, strlen(text), made, len), 0);
+    assert_int_equal(certificate_verify(c, "other text", 10, made, len), ERR_DENIED);
+    assert_int_equal(signer_sign(s, text, strlen(text), made, 255, &len), ERR_TOO_LARGE);
+    certificate_dates(c, &from_ms, &until_ms);
+    assert_true(until_ms > from_ms);
+    certificate_free(c);
+    signer_free(s);
+    signer_free(NULL);
+}
+
 static void test_dates(void **state)
 {
     struct certificate *c = NULL;
@@ -125,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signatures),
         cmocka_unit_test(test_what_is_none),
+        cmocka_unit_test(test_signer),
         cmocka_unit_test(test_dates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
