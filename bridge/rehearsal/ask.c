@@ -20,7 +20,7 @@ static void answered(void *user, const struct fetch_result *result);
 
 /* ---- asking ---- */
 
-static void new_request_id(char ret_id[REQUEST_ID_SIZE])
+void new_uuid(char ret_id[REQUEST_ID_SIZE])
 {
     uint8_t bytes[16];
     struct str hex = STR_INIT;
@@ -72,7 +72,7 @@ static void ask(struct rehearsal *r, const struct interaction *interaction, bool
     r->asking = interaction;
     r->authenticated = authenticated;
     r->again = false;
-    new_request_id(r->request_id);
+    new_uuid(r->request_id);
     step_begin(r, interaction->step, interaction->expected, "%s", interaction->type);
     send_interaction(r);
 }
@@ -81,7 +81,7 @@ static void ask(struct rehearsal *r, const struct interaction *interaction, bool
 
 static void send_again(struct rehearsal *r)
 {
-    new_request_id(r->request_id);
+    new_uuid(r->request_id);
     step_begin(r, r->asking->step, r->asking->expected, "%s with the new token", r->asking->type);
     send_interaction(r);
 }

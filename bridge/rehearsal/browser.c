@@ -14,6 +14,7 @@
 /* A state in which whatever decodes and encodes anew changes something. */
 #define STATE "raw+plus%2bhex%7Etilde%20space%26amp%3D%C3%BC.-_~!*'();:@/?"
 #define SCOPE "devices"
+#define SMARTAPP_REDIRECT_URI "https://api.smartthings.com/oauth/callback" /* facts 2.4 */
 #define HOPS_MAX 5u /* redirects from a form to the page that it leads to */
 
 static void authorized(void *user, const struct fetch_result *result);
@@ -49,7 +50,7 @@ static bool failed(struct rehearsal *r, const struct fetch_result *result)
         struct str code = STR_INIT;
         if (!location) {
             str_add_z(&why, "a redirect without Location");
-        } else if (redirect_read(location, r->config.redirect_uri, str_z(&r->state), &code, &why) == 0) {
+        } else if (redirect_read(location, r->back_to, str_z(&r->state), &code, &why) == 0) {
             str_add_z(&why, "a code was given before the person allowed it");
         }
         step_fail(r, "%s", str_z(&why));
@@ -117,6 +118,24 @@ void browser_new_state(struct rehearsal *r)
     r->state_used = false;
 }
 
+static void go(struct rehearsal *r, const struct str *path, const char *back_to, next_fn *with_code)
+{
+    r->back_to = back_to;
+    r->with_code = with_code;
+    r->hops = 0;
+    str_clear(&r->cookie);
+    step_begin(r, "authorize", "a page with a login form", "GET %s/oauth/authorize", r->config.url);
+    ask_bridge(r, &(struct asked){.method = "GET", .path = str_z(path)}, authorized);
+}
+
+static void use_state(struct rehearsal *r)
+{
+    if (r->state_used) {
+        browser_new_state(r);
+    }
+    r->state_used = true;
+}
+
 int rehearsal_link(struct rehearsal *r, rehearsal_done_fn *done, void *user)
 {
     struct str path = STR_INIT;
@@ -124,21 +143,24 @@ int rehearsal_link(struct rehearsal *r, rehearsal_done_fn *done, void *user)
     if (err != 0) {
         return err;
     }
-    if (r->state_used) {
-        browser_new_state(r);
-    }
-    r->state_used = true;
-    r->hops = 0;
-    str_clear(&r->cookie);
+    use_state(r);
     str_add_z(&path, "/oauth/authorize?client_id=");
     url_encode(&path, r->config.client_id, strlen(r->config.client_id));
     str_add_z(&path, "&response_type=code&redirect_uri=");
     url_encode(&path, r->config.redirect_uri, strlen(r->config.redirect_uri));
     str_printf(&path, "&scope=" SCOPE "&state=%s", str_z(&r->state));
-    step_begin(r, "authorize", "a page with a login form", "GET %s/oauth/authorize", r->config.url);
-    ask_bridge(r, &(struct asked){.method = "GET", .path = str_z(&path)}, authorized);
+    go(r, &path, r->config.redirect_uri, NULL);
     str_done(&path);
     return 0;
+}
+
+void browser_go(struct rehearsal *r, const char *path, next_fn *with_code)
+{
+    struct str whole = STR_INIT;
+    use_state(r);
+    str_printf(&whole, "%s&state=%s", path, str_z(&r->state));
+    go(r, &whole, SMARTAPP_REDIRECT_URI, with_code);
+    str_done(&whole);
 }
 
 static void authorized(void *user, const struct fetch_result *result)
@@ -221,11 +243,15 @@ static void consented(void *user, const struct fetch_result *result)
         fail_by_page(r, result);
     } else {
         str_clear(&r->code);
-        if (redirect_read(location, r->config.redirect_uri, str_z(&r->state), &r->code, &why) != 0) {
+        if (redirect_read(location, r->back_to, str_z(&r->state), &r->code, &why) != 0) {
             step_fail(r, "%s", str_z(&why));
         } else {
             step_pass(r, "%d with a code, and state byte for byte", result->status);
-            partner_token(r, false, linked);
+            if (r->with_code) {
+                r->with_code(r);
+            } else {
+                partner_token(r, false, linked);
+            }
         }
     }
     str_done(&why);

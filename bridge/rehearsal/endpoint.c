@@ -315,11 +315,88 @@ static void states_door(struct http_exchange *x, void *context)
     serve(context, REHEARSAL_STATES, x);
 }
 
+/* ---- the doors of the SmartApp's side: SmartThings' REST API and its key host ---- */
+
+static void key_door(struct http_exchange *x, void *context)
+{
+    struct str body = STR_INIT;
+    const char *pem = smartapp_key(context, http_path(x));
+    str_add_z(&body, pem ? pem : "");
+    http_answer(x, pem ? 200 : 404, "application/x-pem-file", &body);
+}
+
+static bool bears_token(const struct rehearsal *r, const struct http_exchange *x)
+{
+    static const char scheme[] = "Bearer ";
+    const char *given = http_header(x, "Authorization"), *token = smartapp_token(r);
+    return given && *token && strncmp(given, scheme, sizeof scheme - 1) == 0 &&
+           strcmp(given + sizeof scheme - 1, token) == 0;
+}
+
+/* As it is answered without faults, or with the one that is due; late answers are given when their time has come. */
+static void devices_door(struct http_exchange *x, void *context)
+{
+    struct rehearsal *r = context;
+    struct smartapp_reply reply = {.status = 200};
+    struct str seconds = STR_INIT;
+    uint32_t argument = 0;
+    size_t len;
+    bool early;
+    const char *body = http_body(x, &len);
+    bool told = strcmp(http_method(x), "POST") == 0;
+    enum rehearsal_fault fault =
+        told ? fault_next(&r->faults[REHEARSAL_STATES], loop_now(r->loop), &argument, &early) : REHEARSAL_NO_FAULT;
+    if (!bears_token(r, x) || fault == REHEARSAL_REFUSE) {
+        reply.status = 401;
+        str_add_z(&reply.said, "the token is not the one that INSTALL brought");
+    } else if (fault == REHEARSAL_RATE_LIMIT) {
+        reply.status = 429;
+        str_printf(&seconds, "%u", argument);
+        http_add_header(x, "X-RateLimit-Reset", str_z(&seconds));
+        str_add_z(&reply.said, "too many requests, on purpose");
+    } else if (fault == REHEARSAL_FAIL) {
+        reply.status = (int)argument;
+        str_add_z(&reply.said, "failed on purpose");
+    } else if (fault == REHEARSAL_HANG) {
+        reply.status = 0;
+        str_add_z(&reply.said, "left without an answer on purpose");
+    } else {
+        smartapp_take(r, http_method(x), http_path(x), body, len, &reply);
+    }
+    if (r->config.callback && told) {
+        r->config.callback(r->config.user,
+                           &(struct rehearsal_callback){.type = "deviceEvents",
+                                                        .status = fault == REHEARSAL_LOSE ? 0 : reply.status,
+                                                        .taken = reply.status == 200,
+                                                        .said = str_z(&reply.said)});
+    }
+    bool taken = reply.status == 200;
+    if (reply.status == 0) {
+        hang(r, x, argument);
+    } else if (fault == REHEARSAL_LOSE) {
+        http_cut(x);
+    } else {
+        http_answer(x, reply.status, JSON_TYPE, &reply.body);
+    }
+    str_done(&reply.body);
+    str_done(&reply.said);
+    str_done(&seconds);
+    if (taken) {
+        smartapp_told(r);
+    }
+}
+
 /* ---- the listener ---- */
 
 static const struct http_route routes[] = {
     {"POST", "/oauth/token", HTTP_PUBLIC, HTTP_OPEN, CALLBACK_MAX, tokens_door, 0},
     {"POST", "/device/events", HTTP_PUBLIC, HTTP_OPEN, CALLBACK_MAX, states_door, 0},
+    {"GET", "/pl/*", HTTP_PUBLIC, HTTP_OPEN, 0, key_door, 0},
+    {"GET", "/devices", HTTP_PUBLIC, HTTP_OPEN, 0, devices_door, 0},
+    {"POST", "/devices", HTTP_PUBLIC, HTTP_OPEN, CALLBACK_MAX, devices_door, 0},
+    {"POST", "/devices/*", HTTP_PUBLIC, HTTP_OPEN, CALLBACK_MAX, devices_door, 0},
+    {"PUT", "/devices/*", HTTP_PUBLIC, HTTP_OPEN, CALLBACK_MAX, devices_door, 0},
+    {"DELETE", "/devices/*", HTTP_PUBLIC, HTTP_OPEN, 0, devices_door, 0},
 };
 
 /* "127.0.0.1:0" and the port that was bound. */

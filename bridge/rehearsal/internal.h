@@ -64,8 +64,12 @@ struct rehearsal {
     struct str state, cookie, code;
     unsigned hops; /* redirects that were followed */
     struct str access, refresh;
-    bool state_used; /* the next link has another */
-    next_fn *then;   /* after a token came */
+    bool state_used;     /* the next link has another */
+    next_fn *then;       /* after a token came */
+    const char *back_to; /* redirect_uri of the link under way */
+    next_fn *with_code;  /* what is done with its code; NULL: SmartThings redeems it */
+
+    struct smartapp *smartapp; /* smartapp.c; NULL: none was played yet */
 
     /* ask.c */
     const struct interaction *asking;
@@ -100,6 +104,7 @@ void step_fail(struct rehearsal *r, const char *got, ...) __attribute__((format(
 /* One request to the bridge: path, or a whole URL; body may be NULL. */
 struct asked {
     const char *method, *path, *type, *authorization, *cookie;
+    const char *digest, *date; /* of a signed call; NULL: neither */
     const struct str *body;
 };
 void ask_bridge(struct rehearsal *r, const struct asked *asked, fetch_done_fn *done);
@@ -108,6 +113,8 @@ bool answer_is_json(const struct fetch_result *result);
 /* partner.c: the bridge's token endpoint; one step, then `then`. */
 void partner_token(struct rehearsal *r, bool refresh, next_fn *then);
 
+/* browser.c: the login that a SmartApp's page opened, as far as the code; path: with its query, without state */
+void browser_go(struct rehearsal *r, const char *path, next_fn *with_code);
 /* browser.c: for the link that is made next */
 void browser_new_state(struct rehearsal *r);
 
@@ -115,6 +122,22 @@ void browser_new_state(struct rehearsal *r);
 void ask_grant(struct rehearsal *r); /* the steps of a grant, as part of the act under way */
 /* Something was taken at the endpoint: an act may have waited for it. */
 void ask_told(struct rehearsal *r, bool states);
+
+void new_uuid(char ret_id[REQUEST_ID_SIZE]); /* of a request, a device, ... */
+
+/* smartapp.c: what comes in at the endpoint */
+struct smartapp_reply {
+    int status;
+    struct str body, said;
+};
+/* A call of SmartThings' REST API below /devices. */
+void smartapp_take(struct rehearsal *r, const char *method, const char *path, const char *body, size_t len,
+                   struct smartapp_reply *reply);
+void smartapp_told(struct rehearsal *r);               /* it was answered: somebody may have waited for it */
+const char *smartapp_token(const struct rehearsal *r); /* what the bridge must bear */
+const char *smartapp_key(const struct rehearsal *r, const char *path); /* the certificate at the key host; NULL */
+int smartapp_open(struct rehearsal *r);
+void smartapp_close(struct rehearsal *r);
 
 /* command.c: the verbs */
 int order_make(struct order *order, const char *verb, const double *values); /* ERR_NOT_FOUND: no such verb */

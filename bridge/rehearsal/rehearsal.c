@@ -109,6 +109,7 @@ void rehearsal_free(struct rehearsal *r)
     fetch_cancel(r->call);
     fetch_free(r->fetch);
     endpoint_close(r);
+    smartapp_close(r);
     timer_free(r->patience);
     house_done(&r->house);
     free_config(&r->config);
@@ -248,7 +249,7 @@ const size_t rehearsal_first_round_count = sizeof rehearsal_first_round / sizeof
 void ask_bridge(struct rehearsal *r, const struct asked *asked, fetch_done_fn *done)
 {
     struct str url = STR_INIT;
-    struct fetch_header headers[4];
+    struct fetch_header headers[6];
     size_t count = 0;
     headers[count++] = (struct fetch_header){"Accept", "*/*"};
     if (asked->type) {
@@ -259,6 +260,10 @@ void ask_bridge(struct rehearsal *r, const struct asked *asked, fetch_done_fn *d
     }
     if (asked->cookie && asked->cookie[0] != '\0') {
         headers[count++] = (struct fetch_header){"Cookie", asked->cookie};
+    }
+    if (asked->digest) {
+        headers[count++] = (struct fetch_header){"Digest", asked->digest};
+        headers[count++] = (struct fetch_header){"Date", asked->date};
     }
     str_printf(&url, "%s%s", r->config.url, asked->path);
     const struct fetch_request request = {

@@ -110,6 +110,9 @@ rehearsal_act_fn rehearsal_keep_command; /* one that changes nothing: the level,
 rehearsal_act_fn rehearsal_grant;        /* grantCallbackAccess, until the code was exchanged */
 rehearsal_act_fn rehearsal_await;        /* until a stateCallback was taken that came after this act began, 30 s */
 rehearsal_act_fn rehearsal_unlink;       /* integrationDeleted */
+/* The other way in, a whole round of it: a webhook SmartApp's page, login, OAUTH_CALLBACK, INSTALL, devices, a command,
+   UNINSTALL. The bridge's smartthings.smartapp must have our endpoint as its key_url and api_url. */
+rehearsal_act_fn rehearsal_smartapp;
 /* interactionResult, as SmartThings tells that it could not use an answer. */
 int rehearsal_complain(struct rehearsal *r, bool authenticated, rehearsal_done_fn *done, void *user);
 /* verb: on, off, level, kelvin, color, refresh, with as many values as rehearsal_verb_values says. device NULL: all. */

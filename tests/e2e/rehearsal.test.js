@@ -11,7 +11,7 @@ import schema from "st-schema";
 import StateUpdateRequest from "st-schema/lib/callbacks/StateUpdateRequest.js";
 import DiscoveryRequest from "st-schema/lib/callbacks/DiscoveryRequest.js";
 import { startAhead } from "./ahead.js";
-import { account, callbackClient, clientSecret, installation, scratch, simulator, startBridge, until } from "./harness.js";
+import { account, callbackClient, clientSecret, freePort, installation, scratch, simulator, startBridge, until } from "./harness.js";
 
 /** lightbridge-sim smartthings: what it printed, and a keyboard. */
 class SmartThings {
@@ -483,4 +483,25 @@ test("a partner that does it wrong is told so", async (t) => {
         assert.ok(smartthings.steps.includes(`FAIL ${step}`), smartthings.output);
         assert.match(smartthings.lines.find((l) => l.startsWith("FAIL")), got);
     }
+});
+
+test("as a webhook SmartApp sees it: a whole round, with calls that are limited, late, lost or refused", async (t) => {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const smartapp = { client_id: "c", client_secret_file: "smartthings.secret", api_url: url, key_url: url, profiles: { color_temperature_and_color: "p0", color: "p1", color_temperature: "p2", dimmer: "p3", switch: "p4" } };
+    const bridge = await startBridge(t, { extra: { smartthings: { ...(await installation(t, { withAccount: false })).config.smartthings, smartapp }, virtual: { lights: 3 } } });
+    const cloud = new SmartThings(t, bridge.folder, bridge.publicUrl, ["--listen", `127.0.0.1:${port}`]);
+    await cloud.line(/^ready: /);
+    const round = ["app-page", "authorize", "login", "consent", "app-callback", "app-choice", "app-install", "app-devices", "app-command", "app-end"];
+    for (const fault of [undefined, "rate-limit 2:1", "hang 1:2", "fail 2:503", "lose 1"]) {
+        if (fault) {
+            await cloud.type(fault, /^the next/);
+        }
+        const from = cloud.steps.length;
+        await cloud.type("smartapp", /^(ok +app-end|FAIL)/);
+        assert.deepEqual(cloud.steps.slice(from), round.map((name) => `ok ${name}`), `${fault}\n${cloud.output}`);
+    }
+    assert.ok(cloud.told("deviceEvents").some((l) => /429: too many requests/.test(l)));
+    assert.ok(cloud.told("deviceEvents").some((l) => /503: failed/.test(l)));
+    assert.match(await cloud.type("help", /^  smartapp /), /smartapp/);
 });

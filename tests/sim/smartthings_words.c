@@ -98,6 +98,7 @@ static const struct {
     {"complain", complain},
     {"complain anonymously", complain_anonymously},
     {"command", rehearsal_try_command},
+    {"smartapp", rehearsal_smartapp},
 };
 
 static enum words_result begun(int err, struct str *say)
@@ -176,6 +177,8 @@ const char *words_help(void)
            "                        access token, grant is callback access\n"
            "  on NAME, off NAME, level NAME PERCENT, kelvin NAME K, color NAME HUE SATURATION\n"
            "                        a command; NAME may be all, hue and saturation are percent\n"
+           "  smartapp              a round as a webhook SmartApp sees SmartThings, whose API and\n"
+           "                        key host this is: page, login, install, devices, a command\n"
            "  complain [anonymously]\n"
            "                        interactionResult, with or without authentication\n"
            "  expire                the callback token is refused from now on\n"
