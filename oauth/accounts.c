@@ -47,6 +47,7 @@ void accounts_put(struct oauth *oauth, const struct oauth_account *account)
     struct oauth_account *old = accounts_find(oauth, account->name);
     if (old) {
         *old = *account;
+        old->stamp = ++oauth->stamps;
         return;
     }
     size_t at = oauth->account_count++;
@@ -55,6 +56,13 @@ void accounts_put(struct oauth *oauth, const struct oauth_account *account)
         at--;
     }
     oauth->accounts[at] = *account;
+    oauth->accounts[at].stamp = ++oauth->stamps;
+}
+
+uint64_t oauth_account_stamp(struct oauth *oauth, const char *name)
+{
+    const struct oauth_account *account = accounts_find(oauth, name);
+    return account ? account->stamp : 0;
 }
 
 size_t oauth_account_count(const struct oauth *oauth)
@@ -150,13 +158,14 @@ static void account_removed(struct oauth *oauth, struct oauth_account *account, 
     }
 }
 
-static int password_replaced(struct oauth_account *account, const struct account_write *write)
+static int password_replaced(struct oauth *oauth, struct oauth_account *account, const struct account_write *write)
 {
     if (!account) {
         return ERR_NOT_FOUND; /* removed meanwhile */
     }
     if (!write->was[0] || strcmp(account->hash, write->was) == 0) {
         memcpy(account->hash, write->account.hash, sizeof account->hash);
+        account->stamp = write->was[0] ? account->stamp : ++oauth->stamps;
     }
     return 0;
 }
@@ -172,7 +181,7 @@ static void account_written(struct job *job, int result)
     } else if (result == 0 && write->what == WRITE_ADD) {
         accounts_put(oauth, &write->account);
     } else if (result == 0 && write->what == WRITE_PASSWORD) {
-        result = password_replaced(account, write);
+        result = password_replaced(oauth, account, write);
     }
     secrets_wipe(write->account.hash, sizeof write->account.hash);
     secrets_wipe(write->was, sizeof write->was);
@@ -237,8 +246,8 @@ static void finish_login(struct oauth *oauth, struct password_job *job)
 {
     int result = job->result;
     const struct oauth_account *account = accounts_find(oauth, job->account.name);
-    if (result == 0 && !account) {
-        result = ERR_DENIED; /* removed while the pool was at work */
+    if (result == 0 && (!account || account->stamp != job->account.stamp)) {
+        result = ERR_DENIED; /* removed, or another password, while the pool was at work */
     }
     if (result == 0 && job->rehashed) { /* the answer does not wait for it: the old hash is as good */
         store_password(oauth, &job->account, job->verified, NULL, NULL);

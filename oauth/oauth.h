@@ -74,6 +74,9 @@ int oauth_account_add(struct oauth *oauth, const char *name, const char *passwor
                       struct str *why);
 int oauth_account_password(struct oauth *oauth, const char *name, const char *password, oauth_done_fn *done, void *user,
                            struct str *why);
+/* Another number with each new password and each time that the account is made, in one run of the program; 0: there is
+   none. Who logged in before the number changed has not logged in. */
+uint64_t oauth_account_stamp(struct oauth *oauth, const char *name);
 /* Ends its links too. ERR_NOT_FOUND by done. */
 void oauth_account_remove(struct oauth *oauth, const char *name, oauth_done_fn *done, void *user);
 /* Somebody logs in. source: the address it comes from, NULL where that cannot be known; side: which door of the house,

@@ -33,6 +33,7 @@ struct oauth_account {
     char name[OAUTH_NAME_MAX + 1];
     char hash[SECRETS_PASSWORD_HASH_SIZE];
     int64_t created_ms;
+    uint64_t stamp; /* oauth_account_stamp */
 };
 
 struct oauth_link {
@@ -88,6 +89,7 @@ struct oauth {
     size_t client_count;
 
     struct oauth_account accounts[OAUTH_MAX_ACCOUNTS]; /* by name */
+    uint64_t stamps;                                   /* given out */
     size_t account_count, adding;                      /* adding: on their way to the store */
     struct password_job *queue;                        /* the first one runs */
     size_t queue_len;

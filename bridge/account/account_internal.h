@@ -31,6 +31,7 @@ enum notice_kind {
     NOTICE_NONE,
     NOTICE_INCOMPLETE,
     NOTICE_WRONG,
+    NOTICE_CHANGED,
     NOTICE_WAIT,
     NOTICE_BUSY,
     NOTICE_TOO_MANY_LINKS,
@@ -64,6 +65,7 @@ struct pending {
     size_t state_len;
     bool rehearsal; /* of lightbridge selftest */
     char *account;  /* from the login on */
+    uint64_t stamp; /* of the account, as it logged in */
     struct notice notice;
     uint64_t notice_since;   /* of the loop's clock */
     char *tried;             /* the account's name in the last form that did not lead on; NULL: none */

@@ -97,6 +97,21 @@ static void deny(struct account *account, struct pending *p, struct http_exchang
     page_redirect(x, str_z(&p->location));
 }
 
+/* Whoever logged in with the old password may be why there is a new one. */
+static bool is_outdated(const struct account *account, const struct pending *p)
+{
+    uint64_t now = oauth_account_stamp(account->oauth, p->account);
+    return now != 0 && now != p->stamp; /* an account that is gone is told apart when the code is issued */
+}
+
+static void log_in_again(struct account *account, struct pending *p, struct http_exchange *x)
+{
+    p->step = STEP_LOGIN;
+    pending_rename(p);
+    pending_notice(account, p, &(struct notice){NOTICE_CHANGED, NAME_LOGIN, 0, 0});
+    go_to(x, NAME_LOGIN, p->login_id);
+}
+
 void account_consent(struct http_exchange *x, void *context)
 {
     struct account *account = context;
@@ -106,6 +121,8 @@ void account_consent(struct http_exchange *x, void *context)
     bool open = p && p->step == STEP_CONSENT;
     if (p && pending_may_go_on(p)) { /* the answer has been given, and it is the same again */
         page_redirect(x, str_z(&p->location));
+    } else if (open && decision && strcmp(decision, "allow") == 0 && is_outdated(account, p)) {
+        log_in_again(account, p, x);
     } else if (p && (p->step == STEP_ISSUING || (open && decision && strcmp(decision, "allow") == 0))) {
         allow(account, p, x); /* while the code is issued it cannot be taken back: the answer is the code's */
     } else if (open && decision && strcmp(decision, "deny") == 0) {

@@ -33,6 +33,7 @@ static void welcome(struct login *l, struct pending *p)
     free(p->account);
     p->account = l->name;
     l->name = NULL;
+    p->stamp = oauth_account_stamp(l->account->oauth, p->account);
     p->step = STEP_CONSENT;
     pending_rename(p);
     pending_notice(l->account, p, &(struct notice){NOTICE_NONE, NAME_LOGIN, 0, 0});

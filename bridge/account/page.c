@@ -105,6 +105,7 @@ static const struct {
     [NOTICE_NONE] = {200, NULL},
     [NOTICE_INCOMPLETE] = {400, "Please fill in both fields."},
     [NOTICE_WRONG] = {403, "Wrong account or password."},
+    [NOTICE_CHANGED] = {403, "The password was changed while you were linking. Please log in with the new one."},
     [NOTICE_WAIT] = {429, NULL}, /* says how long */
     [NOTICE_BUSY] = {503, "Too many are logging in right now. Please try again in a few seconds."},
     [NOTICE_TOO_MANY_LINKS] = {503, "The bridge holds as many links as it can. Whoever looks after it ends some that "

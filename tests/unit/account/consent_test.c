@@ -184,6 +184,26 @@ static void test_account_removed_while_linking(void **state)
     assert_int_equal(blamed(site), CAUSE_ACCOUNT_REMOVED);
 }
 
+/* Whoever logged in with the old password may be why it was changed. */
+static void test_password_changed_while_linking(void **state)
+{
+    struct site *site = *state;
+    struct answer changed = {0};
+    open_login(site, "");
+    log_in_as(site, form_id(site), "anna", PASSWORD);
+    assert_int_equal(oauth_account_password(site->rig->oauth, "anna", "another password", note_done, &changed, NULL),
+                     0);
+    assert_int_equal(wait_for_answer(site->rig, &changed), 0);
+    press(site, form_id(site), "allow");
+    assert_null(oauth_link_next(site->rig->oauth, NULL));
+    assert_page(site, 403);
+    assert_has(site, "The password was changed");
+    assert_int_equal(log_in_as(site, form_id(site), "anna", PASSWORD), 403);
+    assert_int_equal(log_in_as(site, form_id(site), "anna", "another password"), 200);
+    assert_int_equal(press(site, form_id(site), "allow"), 303);
+    assert_non_null(oauth_link_next(site->rig->oauth, NULL));
+}
+
 /* ---- the store is unwell ---- */
 
 static void set_file_limit(rlim_t bytes)
@@ -267,6 +287,7 @@ int main(void)
         S(test_two_tabs),
         S(test_many_begin),
         S(test_account_removed_while_linking),
+        S(test_password_changed_while_linking),
         S(test_disk_full),
         S(test_key_lost),
         S(test_stopped_in_the_middle),
