@@ -7,7 +7,11 @@
 static const struct {
     const char *name;
     unsigned scope;
-} names[] = {{"devices:read", SCOPE_READ}, {"devices:control", SCOPE_CONTROL}};
+} names[] = {
+    {"devices:read", SCOPE_READ},
+    {"devices:control", SCOPE_CONTROL},
+    {"remote_control:all", SCOPE_ALL}, /* what clients of the LIFX HTTP API ask for (facts 4) */
+};
 
 int scope_parse(const char *text, unsigned *ret_scopes)
 {

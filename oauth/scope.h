@@ -11,7 +11,7 @@ enum {
 };
 
 /* Words with single spaces between them into a set; ERR_INVALID: empty, an unknown word, or an odd space. A word twice
-   is the word once. */
+   is the word once; remote_control:all, LIFX's only scope, is both. */
 int scope_parse(const char *text, unsigned *ret_scopes);
 /* The one spelling of a set, "" of the empty one; static. */
 const char *scope_text(unsigned scopes);

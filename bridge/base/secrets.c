@@ -43,6 +43,16 @@ void secrets_sha256(uint8_t ret_hash[SECRETS_SHA256_SIZE], const void *bytes, si
     crypto_hash_sha256(ret_hash, bytes, len);
 }
 
+void secrets_hmac_sha256(uint8_t ret_tag[SECRETS_SHA256_SIZE], const void *key, size_t key_len, const void *bytes,
+                         size_t len)
+{
+    crypto_auth_hmacsha256_state state;
+    crypto_auth_hmacsha256_init(&state, key, key_len);
+    crypto_auth_hmacsha256_update(&state, bytes, len);
+    crypto_auth_hmacsha256_final(&state, ret_tag);
+    sodium_memzero(&state, sizeof state);
+}
+
 void secrets_prefix(char ret_hex[9], const void *bytes, size_t len)
 {
     uint8_t hash[SECRETS_SHA256_SIZE];
@@ -72,11 +82,21 @@ void secrets_wipe(void *bytes, size_t len)
     }
 }
 
+static void encode(struct str *s, const void *bytes, size_t len, int variant)
+{
+    size_t need = sodium_base64_encoded_len(len, variant); /* with the NUL */
+    sodium_bin2base64(str_reserve(s, need), need, bytes, len, variant);
+    s->len += strlen(s->data + s->len);
+}
+
 void secrets_base64url(struct str *s, const void *bytes, size_t len)
 {
-    size_t need = sodium_base64_encoded_len(len, sodium_base64_VARIANT_URLSAFE_NO_PADDING); /* with the NUL */
-    sodium_bin2base64(str_reserve(s, need), need, bytes, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    s->len += need - 1;
+    encode(s, bytes, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+void secrets_base64(struct str *s, const void *bytes, size_t len)
+{
+    encode(s, bytes, len, sodium_base64_VARIANT_ORIGINAL);
 }
 
 static int decode(const char *text, size_t len, void *ret_bytes, size_t cap, size_t *ret_len, int variant)

@@ -22,6 +22,9 @@ void secrets_random_text(struct str *s, size_t len);
 /* Keyed BLAKE2b (RFC 7693): out_len 16..64; key may be NULL with key_len 0. */
 void secrets_tag(void *ret_tag, size_t out_len, const void *bytes, size_t len, const void *key, size_t key_len);
 void secrets_sha256(uint8_t ret_hash[SECRETS_SHA256_SIZE], const void *bytes, size_t len);
+/* HMAC-SHA-256 (RFC 2104, FIPS 180-4) under a key of any length. */
+void secrets_hmac_sha256(uint8_t ret_tag[SECRETS_SHA256_SIZE], const void *key, size_t key_len, const void *bytes,
+                         size_t len);
 /* First 8 hex digits of SHA-256: how a secret may be named in a log or a trace. */
 void secrets_prefix(char ret_hex[9], const void *bytes, size_t len);
 
@@ -33,6 +36,8 @@ void secrets_wipe(void *bytes, size_t len);
    alphabets and non-zero trailing bits, so that each value has one spelling. */
 void secrets_base64url(struct str *s, const void *bytes, size_t len);
 int secrets_base64url_decode(const char *text, size_t len, void *ret_bytes, size_t cap, size_t *ret_len);
+/* Standard base64 with padding (RFC 4648 section 4), behind s. */
+void secrets_base64(struct str *s, const void *bytes, size_t len);
 /* Standard base64 as HTTP Basic uses it (RFC 4648 section 4), padding optional. */
 int secrets_base64_decode(const char *text, size_t len, void *ret_bytes, size_t cap, size_t *ret_len);
 void secrets_hex(struct str *s, const void *bytes, size_t len);

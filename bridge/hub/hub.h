@@ -66,6 +66,7 @@ struct light_info {
 
 size_t hub_light_count(const struct hub *hub);             /* with tombstones */
 struct light *hub_light_at(struct hub *hub, size_t index); /* stable order: by birth */
+size_t hub_light_number(const struct light *light);        /* its index, for good */
 struct light *hub_light_find(struct hub *hub, const char *id);
 /* By id or, failing that, by name (exact, then ignoring case). ERR_NOT_FOUND; ERR_INVALID when a name fits several. */
 int hub_light_lookup(struct hub *hub, const char *name_or_id, struct light **ret_light);

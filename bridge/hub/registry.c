@@ -61,6 +61,11 @@ static void table_put(struct hub *hub, uint32_t index)
     hub->table[at] = index + 1;
 }
 
+size_t hub_light_number(const struct light *light)
+{
+    return light->number;
+}
+
 struct light *hub_light_find(struct hub *hub, const char *id)
 {
     if (hub->table_size == 0) {
@@ -87,6 +92,7 @@ struct light *registry_add(struct hub *hub, const char *id, const char *kind, co
         hub->light_cap = hub->light_cap > 0 ? 2 * hub->light_cap : 64;
         hub->lights = mem_grow(hub->lights, hub->light_cap, sizeof(struct light *));
     }
+    light->number = hub->light_count;
     hub->lights[hub->light_count++] = light;
     if (2 * hub->light_count > hub->table_size) {
         free(hub->table);

@@ -3,11 +3,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "base/url.h"
 #include "fetch/fetch.h"
+#include "fetch/retry.h"
 
 static bool is_loopback(const char *host)
 {
@@ -132,38 +132,12 @@ enum rules_post rules_judge_post(int result, int status, const struct schema_ans
 
 uint64_t rules_backoff(unsigned attempt, uint32_t random)
 {
-    uint64_t delay = RULES_BACKOFF_MS;
-    while (attempt > 1 && delay < RULES_BACKOFF_MAX_MS) {
-        delay *= 2;
-        attempt--;
-    }
-    if (delay > RULES_BACKOFF_MAX_MS) {
-        delay = RULES_BACKOFF_MAX_MS;
-    }
-    return delay / 2 + random % (delay / 2 + 1);
+    return retry_backoff(attempt, random);
 }
 
 uint64_t rules_retry_after(const char *header, int64_t wall_ms)
 {
-    if (!header || header[0] == '\0') {
-        return 0;
-    }
-    size_t digits = strspn(header, "0123456789");
-    int64_t delay = 0;
-    if (digits > 0 && header[digits] == '\0') {
-        delay = digits > 9 ? (int64_t)RULES_RETRY_AFTER_MAX_MS : strtoll(header, NULL, 10) * 1000;
-    } else {
-        struct tm tm = {0};
-        const char *end = strptime(header, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-        if (!end || *end != '\0') {
-            return 0;
-        }
-        delay = (int64_t)timegm(&tm) * 1000 - wall_ms;
-    }
-    if (delay < 0) {
-        return 0;
-    }
-    return delay > (int64_t)RULES_RETRY_AFTER_MAX_MS ? RULES_RETRY_AFTER_MAX_MS : (uint64_t)delay;
+    return retry_after(header, wall_ms);
 }
 
 uint64_t rules_refresh_in(int64_t obtained_ms, int64_t expires_ms, int64_t wall_ms)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fetch/retry.h"
 #include "smartthings/schema_parse.h"
 
 /* May this callback URL be used? https and a host on the list (at label boundaries); a listed loopback host also by
@@ -38,11 +39,10 @@ enum rules_post rules_judge_post(int result, int status, const struct schema_ans
 
 /* Exponential backoff with jitter: attempt 1, 2, ... gives about 1, 2, 4 s ... 5 min, each between half and all of it.
  */
-#define RULES_BACKOFF_MS 1000u
-#define RULES_BACKOFF_MAX_MS 300000u
+#define RULES_BACKOFF_MAX_MS RETRY_BACKOFF_MAX_MS
 uint64_t rules_backoff(unsigned attempt, uint32_t random);
 /* Retry-After (RFC 9110 10.2.3): seconds or a date; 0 if absent, past or senseless, at most an hour. Milliseconds. */
-#define RULES_RETRY_AFTER_MAX_MS 3600000u
+#define RULES_RETRY_AFTER_MAX_MS RETRY_AFTER_MAX_MS
 uint64_t rules_retry_after(const char *header, int64_t wall_ms);
 
 /* A token is never renewed sooner than this after it came, however short a life it was given: an expiresIn of 1 must
