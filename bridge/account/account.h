@@ -5,7 +5,7 @@
    GET  /oauth/login      the login page once more
    GET  /oauth/consent    the consent page; what was decided, once it is
    POST /oauth/consent    303 to the client with code and state, or with access_denied
-   POST /oauth/token      RFC 6749 4.1.3, 6; errors as 5.2; PKCE as RFC 7636
+   POST /oauth/token      RFC 6749 4.1.3, 6; errors as 5.2; PKCE as RFC 7636; a JSON object as LIFX's, too
    POST /oauth/revoke     RFC 7009
    POST /oauth/introspect RFC 7662
    GET  /.well-known/oauth-authorization-server  RFC 8414

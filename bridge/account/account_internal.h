@@ -132,9 +132,10 @@ void go_to(struct http_exchange *x, enum pending_name name, const char *id);
 
 /* client.c: who asks at an endpoint that wants a client */
 struct asker {
-    bool traced; /* given: the link traces are told what goes wrong */
+    bool traced; /* given: it is the token endpoint; link traces are told what goes wrong, and JSON is read, too */
     struct url_form form;
     struct str memory; /* of Basic's */
+    struct str json;   /* a body of JSON, as the form that it stands for */
     const char *id, *secret;
     bool basic;
     const struct oauth_client *client;

@@ -90,6 +90,9 @@ static int parse(const char *text, size_t len, const char *path, bool files, str
         if (!config_places_find(places, "log.level")) {
             config->log.level = LOG_LEVEL_INFO; /* 0, which libcyaml leaves there, is "error" */
         }
+        if (!config_places_find(places, "partner.requests_per_minute")) {
+            config->partner.requests_per_minute = 120;
+        }
         if (!config_places_find(places, "accounts.memory_kib")) {
             config->accounts.memory_kib = SECRETS_COST_DEFAULT.memory_kib;
         }

@@ -73,6 +73,12 @@ struct config_mqtt {
     int homeassistant_birth;
     int optimistic;
 };
+struct config_partner {
+    char *location;
+    unsigned requests_per_minute;
+    char **webhook_hosts;
+    unsigned webhook_hosts_count;
+};
 struct config_virtual {
     unsigned lights;
 };
@@ -88,6 +94,7 @@ struct config {
     struct config_mqtt *mqtt;
     unsigned mqtt_count;
     struct config_virtual virtual;
+    struct config_partner partner;
 };
 
 /* Loads, checks and completes the file. On ERR_INVALID (or ERR_NOT_FOUND, ERR_DENIED) `why` holds one line for each

@@ -104,6 +104,7 @@ void config_complete(struct config *config, const struct config_places *places, 
     set_default(&config->store.path, "/var/lib/lightbridge/lightbridge.db");
     set_default(&config->store.key_file, "/var/lib/lightbridge/token.key");
     set_default(&st->client_id, "smartthings");
+    set_default(&config->partner.location, "Home");
     set_default_list(places, "smartthings.redirect_uris", &st->redirect_uris, &st->redirect_uris_count, redirects, 3);
     set_default_list(places, "smartthings.callback_hosts", &st->callback_hosts, &st->callback_hosts_count, hosts, 1);
     if (config->public.tls) {
@@ -478,6 +479,19 @@ static void check_local(struct check *c, const struct config *config)
     str_done(&host);
 }
 
+static void check_partner(struct check *c, const struct config_partner *p)
+{
+    if (p->requests_per_minute < 1 || p->requests_per_minute > 100000) {
+        wrong(c, "partner.requests_per_minute", "%u is out of range; right would be 120, or 1 to 100000",
+              p->requests_per_minute);
+    }
+    size_t len = strlen(p->location);
+    if (!utf8_valid(p->location, len) || utf8_prefix(p->location, len, 100) < len) {
+        wrong(c, "partner.location", "is longer than 100 characters; right would be Home");
+    }
+    check_hosts(c, "partner.webhook_hosts", p->webhook_hosts, p->webhook_hosts_count, "hub.home or 192.168.1.7");
+}
+
 int config_check(const struct config *config, const char *path, const struct config_places *places, bool files,
                  struct str *why)
 {
@@ -499,6 +513,7 @@ int config_check(const struct config *config, const char *path, const struct con
     if (config->accounts.passes < 1 || config->accounts.passes > 64) {
         wrong(&c, "accounts.passes", "%u is out of range; right would be 2, or 1 to 64", config->accounts.passes);
     }
+    check_partner(&c, &config->partner);
     if (config->virtual.lights > 10000) {
         wrong(&c, "virtual.lights", "%u is too many; right would be 0 to 10000", config->virtual.lights);
     }

@@ -129,6 +129,12 @@ static const cyaml_schema_field_t mqtt_fields[] = {
 static const cyaml_schema_value_t mqtt_entry = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_mqtt, mqtt_fields),
 };
+static const cyaml_schema_field_t partner_fields[] = {
+    TEXT("location", struct config_partner, location),
+    CYAML_FIELD_UINT("requests_per_minute", CYAML_FLAG_OPTIONAL, struct config_partner, requests_per_minute),
+    TEXTS("webhook_hosts", struct config_partner, webhook_hosts),
+    CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t virtual_fields[] = {
     CYAML_FIELD_UINT("lights", CYAML_FLAG_OPTIONAL, struct config_virtual, lights),
     CYAML_FIELD_END,
@@ -143,6 +149,7 @@ static const cyaml_schema_field_t top_fields[] = {
     MAPPING("lights", struct config, lights, lights_fields),
     MAPPING("log", struct config, log, log_fields),
     CYAML_FIELD_SEQUENCE("mqtt", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct config, mqtt, &mqtt_entry, 0, 16),
+    MAPPING("partner", struct config, partner, partner_fields),
     MAPPING("virtual", struct config, virtual, virtual_fields),
     CYAML_FIELD_END,
 };
@@ -252,6 +259,12 @@ const struct config_key config_keys[] = {
      "are known."},
     {"mqtt[].optimistic", "yes or no", "no",
      "Answer commands when they were sent, without waiting for the lamp. Not recommended."},
+    {"partner.location", "text", "Home", "What the partner API calls the house: the location of every light."},
+    {"partner.requests_per_minute", "number, 1 to 100000", "120",
+     "How often one link's tokens may ask the partner API in a minute."},
+    {"partner.webhook_hosts", "list of host names", "none",
+     "Hosts in the house that webhooks of the partner API may go to although their addresses are private; 127.0.0.1 "
+     "allows plain http there, for tests."},
     {"virtual.lights", "number, 0 to 10000", "0", "Lamps that exist in memory only, to try things out."},
 };
 const size_t config_key_count = sizeof config_keys / sizeof *config_keys;

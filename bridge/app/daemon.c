@@ -24,6 +24,7 @@
 #include "oauth/oauth.h"
 #include "oauth/scope.h"
 #include "oauth/trace.h"
+#include "partner/partner.h"
 #include "smartthings/smartapp.h"
 #include "smartthings/smartthings.h"
 #include "store/store.h"
@@ -45,7 +46,7 @@ struct daemon {
     struct installation in;
     int claim; /* on the store's file; -1: none */
     struct str client_secret, callback_secret;
-    const char **redirects, **callback_hosts; /* lists that rooms borrow */
+    const char **redirects, **callback_hosts, **webhook_hosts; /* lists that rooms borrow */
     struct fetch *fetch;
     struct hub *hub;
     struct oauth *oauth;
@@ -54,6 +55,7 @@ struct daemon {
     const char *app_redirects[2]; /* of its login at ourselves */
     struct str app_secret, provider_secret, target_url, authorize_url;
     struct account *account;
+    struct partner *partner;
     struct local *local;
     struct http *http;
     struct http_health health;
@@ -129,6 +131,7 @@ static void tell_metrics(void *user, struct str *out)
                "# HELP lightbridge_store_slowest_commit_seconds Longest commit since the start.\n"
                "# TYPE lightbridge_store_slowest_commit_seconds gauge\nlightbridge_store_slowest_commit_seconds %.6f\n",
                (double)s.slowest_us / 1e6);
+    partner_metrics(d->partner, out);
 }
 
 static void local_login(void *user, const char *name, const char *password, const char *source,
@@ -318,6 +321,19 @@ static int open_smartapp(struct daemon *d)
     return err != 0 ? err : smartapp_new(d->loop, d->in.store, d->fetch, d->hub, d->oauth, &config, &d->smartapp);
 }
 
+static int open_partner(struct daemon *d)
+{
+    const struct config_partner *c = &d->config->partner;
+    d->webhook_hosts = list_of(c->webhook_hosts, c->webhook_hosts_count);
+    return partner_new(d->loop, d->in.store, d->fetch, d->hub, d->oauth,
+                       &(struct partner_config){.location = c->location,
+                                                .requests_per_minute = c->requests_per_minute,
+                                                .webhook_hosts = d->webhook_hosts,
+                                                .bridge_id = d->in.bridge_id,
+                                                .key = d->in.has_key ? d->in.key : NULL},
+                       &d->partner);
+}
+
 static int open_rooms(struct daemon *d)
 {
     const struct config *c = d->config;
@@ -340,6 +356,9 @@ static int open_rooms(struct daemon *d)
     }
     if (err == 0) {
         err = account_new(d->loop, d->oauth, &(struct account_config){.public_url = c->public.url}, &d->account);
+    }
+    if (err == 0) {
+        err = open_partner(d);
     }
     if (err == 0) {
         const struct local_sources sources = {d, tell_store, str_z(&d->instance), tell_metrics};
@@ -388,6 +407,7 @@ static int open_listeners(struct daemon *d)
     d->contexts[CONTEXT_ACCOUNT] = d->account;
     d->contexts[CONTEXT_SMARTTHINGS] = d->smartthings;
     d->contexts[CONTEXT_SMARTAPP] = d->smartapp;
+    d->contexts[CONTEXT_PARTNER] = d->partner;
     d->contexts[CONTEXT_LOCAL] = d->local;
     int err = make_socket_directory(c->local.socket);
     if (err == 0) {
@@ -489,6 +509,7 @@ static void close_all(struct daemon *d)
     timer_free(d->watchdog);
     http_free(d->http);
     local_free(d->local);
+    partner_free(d->partner);
     smartapp_free(d->smartapp);
     smartthings_free(d->smartthings);
     if (d->oauth) {
@@ -516,6 +537,7 @@ static void close_all(struct daemon *d)
     free(d->brokers);
     free(d->redirects);
     free(d->callback_hosts);
+    free(d->webhook_hosts);
     secrets_wipe(d->client_secret.data, d->client_secret.len);
     secrets_wipe(d->callback_secret.data, d->callback_secret.len);
     str_done(&d->instance);

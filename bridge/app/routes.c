@@ -2,10 +2,12 @@
 
 #include "account/account.h"
 #include "local/local.h"
+#include "partner/partner.h"
 #include "smartthings/smartapp.h"
 #include "smartthings/smartthings.h"
 
 #define FORM 16384u /* bytes of a login form or a token request: a `state` of 4 kB may be escaped threefold */
+#define STRAY 64u   /* bytes where none are wanted: some clients send a JSON null with every GET */
 #define EVERYWHERE (HTTP_PUBLIC | HTTP_LOCAL | HTTP_CONTROL)
 
 /* method, path, listeners, who may call it, body limit, handler, context */
@@ -23,6 +25,24 @@ const struct http_route routes[] = {
     {"POST", "/smartthings/schema", HTTP_PUBLIC, HTTP_OPEN, SMARTTHINGS_MAX_BODY, smartthings_schema,
      CONTEXT_SMARTTHINGS},
     {"POST", "/smartthings/smartapp", HTTP_PUBLIC, HTTP_OPEN, SMARTAPP_MAX_BODY, smartapp_webhook, CONTEXT_SMARTAPP},
+    {"GET", "/v1/lights", HTTP_PUBLIC, HTTP_TOKEN_READ, STRAY, partner_lights, CONTEXT_PARTNER},
+    {"PUT", "/v1/lights/states", HTTP_PUBLIC, HTTP_TOKEN_CONTROL, PARTNER_MAX_BODY, partner_states, CONTEXT_PARTNER},
+    {"GET", "/v1/lights/*", HTTP_PUBLIC, HTTP_TOKEN_READ, STRAY, partner_lights, CONTEXT_PARTNER},
+    {"PUT", "/v1/lights/*/state", HTTP_PUBLIC, HTTP_TOKEN_CONTROL, PARTNER_MAX_BODY, partner_state, CONTEXT_PARTNER},
+    {"POST", "/v1/lights/*/state/delta", HTTP_PUBLIC, HTTP_TOKEN_CONTROL, PARTNER_MAX_BODY, partner_delta,
+     CONTEXT_PARTNER},
+    {"POST", "/v1/lights/*/toggle", HTTP_PUBLIC, HTTP_TOKEN_CONTROL, PARTNER_MAX_BODY, partner_toggle, CONTEXT_PARTNER},
+    {"GET", "/v1/color", HTTP_PUBLIC, HTTP_TOKEN_READ, STRAY, partner_color, CONTEXT_PARTNER},
+    {"GET", "/v1/scenes", HTTP_PUBLIC, HTTP_TOKEN_READ, STRAY, partner_scenes, CONTEXT_PARTNER},
+    {"POST", "/v1/scenes", HTTP_PUBLIC, HTTP_TOKEN_CONTROL, PARTNER_MAX_BODY, partner_scene_add, CONTEXT_PARTNER},
+    {"PUT", "/v1/scenes/*/activate", HTTP_PUBLIC, HTTP_TOKEN_CONTROL, PARTNER_MAX_BODY, partner_scene_activate,
+     CONTEXT_PARTNER},
+    {"DELETE", "/v1/scenes/*", HTTP_PUBLIC, HTTP_TOKEN_CONTROL, STRAY, partner_scene_remove, CONTEXT_PARTNER},
+    {"GET", "/v1/events", HTTP_PUBLIC, HTTP_TOKEN_READ, STRAY, partner_events, CONTEXT_PARTNER},
+    {"GET", "/v1/webhooks", HTTP_PUBLIC, HTTP_TOKEN_READ, STRAY, partner_webhooks, CONTEXT_PARTNER},
+    {"POST", "/v1/webhooks", HTTP_PUBLIC, HTTP_TOKEN_READ, PARTNER_MAX_BODY, partner_webhook_add, CONTEXT_PARTNER},
+    {"DELETE", "/v1/webhooks/*", HTTP_PUBLIC, HTTP_TOKEN_READ, STRAY, partner_webhook_remove, CONTEXT_PARTNER},
+    {"GET", "/v1/openapi.json", HTTP_PUBLIC, HTTP_OPEN, 0, partner_openapi, CONTEXT_PARTNER},
     {"GET", "/healthz", EVERYWHERE, HTTP_OPEN, 0, http_healthz, CONTEXT_HEALTH},
     {"GET", "/style.css", HTTP_PUBLIC | HTTP_LOCAL, HTTP_OPEN, 0, http_stylesheet, CONTEXT_NONE},
 

@@ -19,7 +19,7 @@ struct light {
     struct driver_light serving; /* first, so that a driver_light is found back to its light */
     struct hub *hub;
     char id[HUB_LIGHT_ID_SIZE];
-    size_t number; /* index into hub->lights */
+    size_t number;        /* index into hub->lights */
     char *kind, *address; /* together they make the id */
     char *far_name, *far_room, *where, *manufacturer, *model, *version;
     char *user_name, *user_room; /* NULL: not set */

@@ -39,7 +39,8 @@ static const struct component {
     bool percent; /* may be written as a percentage */
     const char *wrong;
 } components[] = {
-    {"hue", LIGHT_HUE, 100, 0, LIGHT_HUE_MAX, offsetof(struct light_state, hue), false, "hue is a number from 0 to 360"},
+    {"hue", LIGHT_HUE, 100, 0, LIGHT_HUE_MAX, offsetof(struct light_state, hue), false,
+     "hue is a number from 0 to 360"},
     {"saturation", LIGHT_SATURATION, LIGHT_SATURATION_MAX, 0, LIGHT_SATURATION_MAX,
      offsetof(struct light_state, saturation), true, "saturation is a number from 0.0 to 1.0"},
     {"brightness", LIGHT_LEVEL, LIGHT_LEVEL_MAX, 0, LIGHT_LEVEL_MAX, offsetof(struct light_state, level), true,

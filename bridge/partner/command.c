@@ -94,8 +94,8 @@ static void write_result(struct json_out *j, const struct command *c, const stru
     json_member_text(j, "status", status_of(e, r));
     if (r && r->result != 0) {
         json_member_text(j, "error", r->why && *r->why ? r->why : err_text(r->result));
-    } else if (c->tells_power && r && (r->state.has & LIGHT_ON)) {
-        json_member_text(j, "power", r->state.on ? "on" : "off");
+    } else if (c->tells_power && r && order_power(&r->state) >= 0) {
+        json_member_text(j, "power", order_power(&r->state) == 1 ? "on" : "off");
     }
     write_left_out(j, e->left_out);
     json_end_object(j);
@@ -140,17 +140,17 @@ static void answer(struct command *c, const struct hub_result *results)
         json_put_raw(&j, str_z(&c->warnings), c->warnings.len);
     }
     json_end_object(&j);
-    answer_json(c->pending.x, 207, &body);
+    answer_json(c->waiting.x, 207, &body);
 }
 
 static void applied(void *user, const struct hub_result *results, size_t count)
 {
     struct command *c = user;
     (void)count;
-    if (c->pending.x) {
+    if (c->waiting.x) {
         answer(c, results);
     }
-    pending_end(&c->pending);
+    wait_ends(&c->waiting);
     command_drop(c);
 }
 
@@ -186,16 +186,16 @@ static size_t collect(struct partner *p, struct command *c, struct hub_command *
     return count;
 }
 
-void command_run(struct partner *p, struct command *c, struct http_exchange *x, bool fast)
+void command_send(struct partner *p, struct command *c, struct http_exchange *x, bool fast)
 {
     struct hub_command *commands = mem_array(c->wish_count + 1, sizeof *commands);
     c->entries = mem_array(c->wish_count + 1, sizeof c->entries[0]);
     size_t count = collect(p, c, commands);
-    pending_add(p, &c->pending, x);
+    wait_begins(p, &c->waiting, x);
     if (fast) {
         http_add_header(x, "Cache-Control", "no-store");
         http_answer(x, 202, NULL, NULL);
-        c->pending.x = NULL;
+        c->waiting.x = NULL;
     }
     if (count > 0) {
         hub_apply(p->hub, commands, count, applied, c);

@@ -72,7 +72,7 @@ static void one_selector(struct http_exchange *x, void *context, fill_fn *fill, 
         } else {
             warn_of(r.command, r.params, known);
             warned(r.command);
-            command_run(r.p, r.command, x, r.fast);
+            command_send(r.p, r.command, x, r.fast);
         }
     }
     selection_done(&r.lights);
@@ -111,7 +111,7 @@ static void fill_toggle(struct request *r)
         struct light_info info;
         hub_light_info(r->lights.lights[i], &info);
         struct light_state last = lifx_state(&info);
-        if ((last.has & LIGHT_ON) && last.on) {
+        if (order_power(&last) == 1) {
             order.want.on = false;
         }
     }
@@ -196,7 +196,7 @@ void partner_states(struct http_exchange *x, void *context)
             command_drop(r.command);
         } else {
             warned(r.command);
-            command_run(r.p, r.command, x, r.fast);
+            command_send(r.p, r.command, x, r.fast);
         }
     }
     selection_done(&r.lights);

@@ -1,5 +1,5 @@
-/* Sends webhooks what they were not told of: one POST at a time each, the newest state only, again with backoff where it
-   was not taken. */
+/* Sends webhooks what they were not told of: one POST at a time each, the newest state only, again with backoff where
+   it was not taken. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,7 +45,7 @@ static void mark(struct webhook *w, size_t number)
     w->news[number] = 1;
 }
 
-void delivery_touch(struct webhook *w, size_t number)
+void webhook_touch(struct webhook *w, size_t number)
 {
     if (!w->disabled) {
         mark(w, number);
@@ -53,19 +53,19 @@ void delivery_touch(struct webhook *w, size_t number)
     }
 }
 
-void delivery_all(struct webhook *w)
+void webhook_touch_all(struct webhook *w)
 {
     size_t count = hub_light_count(w->partner->hub);
     for (size_t i = 0; i < count; i++) {
         struct light_info info;
         hub_light_info(hub_light_at(w->partner->hub, i), &info);
         if (lifx_shown(&info)) {
-            delivery_touch(w, i);
+            webhook_touch(w, i);
         }
     }
 }
 
-void delivery_stop(struct webhook *w)
+void webhook_stop(struct webhook *w)
 {
     fetch_cancel(w->call);
     timer_free(w->timer);

@@ -1,5 +1,5 @@
-/* GET /v1/events: server-sent events (WHATWG HTML 9.2) of every change. All listeners read from one ring, each at its own
-   pace; who falls behind the ring is let go, and comes back with Last-Event-ID to hear that there is a gap. */
+/* GET /v1/events: server-sent events (WHATWG HTML 9.2) of every change. All listeners read from one ring, each at its
+   own pace; who falls behind the ring is let go, and comes back with Last-Event-ID to hear that there is a gap. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +39,8 @@ struct feed {
 
 /* ---- what is sent ---- */
 
-static void write_event(const struct feed *f, struct str *out, uint64_t number, const char *type, const struct str *data)
+static void write_event(const struct feed *f, struct str *out, uint64_t number, const char *type,
+                        const struct str *data)
 {
     str_printf(out, "id: %s-%llu\nevent: %s\ndata: ", f->run, (unsigned long long)number, type);
     str_add(out, data->data, data->len);
@@ -214,12 +215,8 @@ void partner_events(struct http_exchange *x, void *context)
         begin_run(f);
     }
     struct stream *s = mem_alloc(sizeof *s);
-    *s = (struct stream){.next = f->streams,
-                         .at = &f->streams,
-                         .feed = f,
-                         .x = x,
-                         .link = http_caller(x),
-                         .since = loop_now(p->loop)};
+    *s = (struct stream){
+        .next = f->streams, .at = &f->streams, .feed = f, .x = x, .link = http_caller(x), .since = loop_now(p->loop)};
     if (s->next) {
         s->next->at = &s->next;
     }

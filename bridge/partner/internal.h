@@ -36,10 +36,15 @@ struct client {
 
 /* Something that waits for the hub or the store, and outlives the partner if it must (partner NULL then). Embedded as
    the first member. */
-struct pending {
+struct waiting {
     struct partner *partner;
     struct http_exchange *x; /* NULL: answered */
-    struct pending *next, **at;
+    struct waiting *next, **at;
+};
+
+struct partner_stats {
+    uint64_t requests, limited, events, dropped_readers, deliveries, failed_deliveries;
+    unsigned scenes;
 };
 
 struct partner {
@@ -51,12 +56,12 @@ struct partner {
     struct partner_config config;
     struct lifx_house house;
     struct client *clients;
-    struct pending *pendings;
+    struct waiting *waitings;
     struct hub_listener *listener;
     struct scene *scenes; /* by birth */
     struct webhook *webhooks;
     struct feed *feed;
-    bool unread; /* scenes and webhooks could not be read from the store */
+    bool unread;     /* scenes and webhooks could not be read from the store */
     uint32_t *marks; /* by number of a light: of the selection that was last to take it, and its place there */
     uint32_t *places;
     size_t mark_count;
@@ -67,8 +72,8 @@ struct partner {
 /* ---- partner.c ---- */
 /* Counts the request against its link's limit and adds the headers that say so; false: 429 was answered. */
 bool request_begins(struct partner *p, struct http_exchange *x);
-void pending_add(struct partner *p, struct pending *pending, struct http_exchange *x);
-void pending_end(struct pending *pending); /* takes it out of the list; the memory stays the caller's */
+void wait_begins(struct partner *p, struct waiting *waiting, struct http_exchange *x);
+void wait_ends(struct waiting *waiting); /* takes it out of the list; the memory stays the caller's */
 /* The body of a request, read. */
 struct asked {
     struct params params;
@@ -79,10 +84,10 @@ struct asked {
 /* JSON object or form; an empty body has no parameters. false: 400 was answered; release with asked_done also then. */
 bool asked_read(struct http_exchange *x, struct asked *asked);
 void asked_done(struct asked *asked);
-void answer_faults(struct http_exchange *x, const struct faults *faults);    /* 422 */
-void answer_unwell(struct http_exchange *x, int err);                        /* 503 */
-void answer_json(struct http_exchange *x, int status, struct str *body);     /* takes the body */
-void answer_not_found(struct http_exchange *x, const char *what);            /* 404 */
+void answer_faults(struct http_exchange *x, const struct faults *faults); /* 422 */
+void answer_store_trouble(struct http_exchange *x, int err);              /* 503 */
+void answer_json(struct http_exchange *x, int status, struct str *body);  /* takes the body */
+void answer_not_found(struct http_exchange *x, const char *what);         /* 404 */
 
 /* ---- lights.c ---- */
 struct selection {
@@ -111,7 +116,7 @@ struct operation {
     size_t first, count;
 };
 struct command {
-    struct pending pending;
+    struct waiting waiting;
     struct operation *operations;
     size_t operation_count;
     struct wish *wishes;
@@ -125,7 +130,7 @@ void command_drop(struct command *command); /* one that is not run */
 /* Room for `count` more; the caller fills them in. */
 struct wish *command_add(struct command *command, size_t count);
 /* Takes the command; answers 207, or 202 at once where it is fast. */
-void command_run(struct partner *p, struct command *command, struct http_exchange *x, bool fast);
+void command_send(struct partner *p, struct command *command, struct http_exchange *x, bool fast);
 
 /* ---- scenes.c ---- */
 int scenes_load(struct partner *p);

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/secrets.h"
+#include "partner/order.h"
 
 /* ---- ids ---- */
 
@@ -72,6 +73,12 @@ struct light_state lifx_state(const struct light_info *info)
     return state;
 }
 
+static const char *power(const struct light_state *s)
+{
+    static const char *const words[] = {NULL, "off", "on"};
+    return words[order_power(s) + 1];
+}
+
 static void number_or_null(struct json_out *j, const char *key, bool known, int64_t value, unsigned decimals)
 {
     json_put_key(j, key);
@@ -96,8 +103,8 @@ static void put_color(struct json_out *j, const struct light_state *s)
 
 void lifx_state_members(struct json_out *j, const struct light_state *s)
 {
-    if (s->has & LIGHT_ON) {
-        json_member_text(j, "power", s->on ? "on" : "off");
+    if (power(s)) {
+        json_member_text(j, "power", power(s));
     }
     if (s->has & LIGHT_LEVEL) {
         json_put_key(j, "brightness");
@@ -172,7 +179,7 @@ void lifx_light(struct json_out *j, const struct lifx_house *house, const struct
     json_member_text(j, "uuid", uuid);
     json_member_text(j, "label", info->name);
     json_member_bool(j, "connected", info->reach != LIGHT_REACH_OFFLINE);
-    json_member_text(j, "power", s.has & LIGHT_ON ? (s.on ? "on" : "off") : NULL);
+    json_member_text(j, "power", power(&s));
     put_color(j, &s);
     /* what cannot be dimmed shines with all it has */
     bool full = !(info->profile.can & LIGHT_LEVEL);

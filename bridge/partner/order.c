@@ -11,8 +11,8 @@
 #define WHITE_KELVIN 3500u
 
 const char *const order_names[] = {"selector", "power", "color", "brightness", "duration", "infrared", "fast", NULL};
-const char *const order_delta_names[] = {"power",    "duration", "hue",  "saturation", "brightness",
-                                         "kelvin",   "infrared", "fast", NULL};
+const char *const order_delta_names[] = {"power",  "duration", "hue",  "saturation", "brightness",
+                                         "kelvin", "infrared", "fast", NULL};
 const char *const order_toggle_names[] = {"duration", "fast", NULL};
 
 /* ---- reading ---- */
@@ -127,12 +127,19 @@ void order_read_delta(const struct params *p, struct faults *faults, struct orde
 
 /* ---- what one light is told ---- */
 
+int order_power(const struct light_state *s)
+{
+    return s->has & LIGHT_ON ? s->on : s->has & LIGHT_LEVEL ? s->level > 0 : -1;
+}
+
 /* The white that is meant: as asked, or as it last was, or LIFX's. */
 static void fit_white(const struct light_state *want, const struct light_profile *profile,
                       const struct light_state *last, struct light_state *patch, uint32_t *left_out)
 {
     if (profile->can & LIGHT_KELVIN) {
-        patch->kelvin = want->has & LIGHT_KELVIN ? want->kelvin : last->has & LIGHT_KELVIN ? last->kelvin : WHITE_KELVIN;
+        patch->kelvin = want->has & LIGHT_KELVIN   ? want->kelvin
+                        : last->has & LIGHT_KELVIN ? last->kelvin
+                                                   : WHITE_KELVIN;
         patch->has |= LIGHT_KELVIN;
         return;
     }
@@ -144,8 +151,8 @@ static void fit_white(const struct light_state *want, const struct light_profile
     }
 }
 
-static void fit_color(const struct light_state *want, const struct light_profile *profile,
-                      struct light_state *patch, uint32_t *left_out)
+static void fit_color(const struct light_state *want, const struct light_profile *profile, struct light_state *patch,
+                      uint32_t *left_out)
 {
     if (profile->can & LIGHT_COLOR) {
         patch->hue = want->hue;
@@ -180,8 +187,9 @@ uint32_t order_fit(const struct light_state *want, const struct light_profile *p
     } else if (want->has & LIGHT_LEVEL) {
         left_out |= LIGHT_LEVEL;
     }
+    uint32_t on = patch.has & LIGHT_ON; /* a lamp without a switch is told by its level: the hub's business */
     light_clamp(&patch, profile);
-    patch.has &= ~(uint32_t)LIGHT_MODE;
+    patch.has = (patch.has & ~(uint32_t)LIGHT_MODE) | on;
     *ret_patch = patch;
     return left_out;
 }
@@ -197,7 +205,7 @@ struct light_state order_apply_delta(const struct order_delta *d, const struct l
 {
     struct light_state want = d->at.want;
     uint32_t has = d->has & last->has;
-    bool goes_on = (want.has & LIGHT_ON) && want.on, is_off = (last->has & LIGHT_ON) && !last->on;
+    bool goes_on = (want.has & LIGHT_ON) && want.on, is_off = order_power(last) == 0;
     *left_out |= d->has & ~last->has;
     if (is_off && !goes_on) {
         *left_out |= has;
@@ -207,7 +215,7 @@ struct light_state order_apply_delta(const struct order_delta *d, const struct l
         want.level = moved(last->level, d->level, 0, LIGHT_LEVEL_MAX);
     }
     if (has & LIGHT_HUE) {
-        want.hue = (uint16_t)((last->hue + LIGHT_HUE_MAX + d->hue) % (int32_t)LIGHT_HUE_MAX);
+        want.hue = (uint16_t)((last->hue + (int32_t)LIGHT_HUE_MAX + d->hue) % (int32_t)LIGHT_HUE_MAX);
     }
     if (has & LIGHT_SATURATION) {
         want.saturation = moved(last->saturation, d->saturation, 0, LIGHT_SATURATION_MAX);

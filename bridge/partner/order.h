@@ -35,8 +35,10 @@ void order_read_delta(const struct params *params, struct faults *faults, struct
 /* duration and fast alone. */
 void order_read_pace(const struct params *params, struct faults *faults, struct order *order);
 
-/* What a light can be told of it, by its profile and what it last said. Returns the LIGHT_* of `want` that it cannot do.
-   A colour without saturation is white: a light that has colour temperatures is set to one. patch->has may be 0. */
+/* 1 on, 0 off, -1 not known; of a lamp without a switch its level says it. */
+int order_power(const struct light_state *state);
+/* What a light can be told of it, by its profile and what it last said. Returns the LIGHT_* of `want` that it cannot
+   do. A colour without saturation is white: a light that has colour temperatures is set to one. patch->has may be 0. */
 uint32_t order_fit(const struct light_state *want, const struct light_profile *profile, const struct light_state *last,
                    struct light_state *ret_patch);
 /* Likewise the state that a delta leads to from `last`. What is off stays off unless it is told to go on, and what is

@@ -46,10 +46,11 @@ bool request_begins(struct partner *p, struct http_exchange *x)
     add_number(x, "X-RateLimit-Reset", ((uint64_t)loop_wall_ms() + v.reset_ms + 999) / 1000);
     if (!v.allowed) {
         p->stats.limited++;
-        http_answer_error(x, 429, "rate_limit_exceeded",
-                          "this token has asked as often as it may in a minute; GET /v1/events tells of changes without "
-                          "being asked",
-                          (unsigned)((v.reset_ms + 999) / 1000));
+        http_answer_error(
+            x, 429, "rate_limit_exceeded",
+            "this token has asked as often as it may in a minute; GET /v1/events tells of changes without "
+            "being asked",
+            (unsigned)((v.reset_ms + 999) / 1000));
     }
     return v.allowed;
 }
@@ -68,28 +69,28 @@ static void forget_client(struct partner *p, const struct oauth_link *link)
 
 /* ---- what waits ---- */
 
-void pending_add(struct partner *p, struct pending *pending, struct http_exchange *x)
+void wait_begins(struct partner *p, struct waiting *waiting, struct http_exchange *x)
 {
-    *pending = (struct pending){.partner = p, .x = x, .next = p->pendings, .at = &p->pendings};
-    if (p->pendings) {
-        p->pendings->at = &pending->next;
+    *waiting = (struct waiting){.partner = p, .x = x, .next = p->waitings, .at = &p->waitings};
+    if (p->waitings) {
+        p->waitings->at = &waiting->next;
     }
-    p->pendings = pending;
+    p->waitings = waiting;
 }
 
-void pending_end(struct pending *pending)
+void wait_ends(struct waiting *waiting)
 {
-    if (pending->partner) {
-        *pending->at = pending->next;
-        if (pending->next) {
-            pending->next->at = pending->at;
+    if (waiting->partner) {
+        *waiting->at = waiting->next;
+        if (waiting->next) {
+            waiting->next->at = waiting->at;
         }
     }
 }
 
-static void end_pendings(struct partner *p)
+static void end_waiting(struct partner *p)
 {
-    for (struct pending *w = p->pendings; w; w = w->next) {
+    for (struct waiting *w = p->waitings; w; w = w->next) {
         w->partner = NULL;
         if (w->x) {
             http_answer_error(w->x, 503, "temporarily_unavailable", "the bridge is stopping", RETRY_AFTER_S);
@@ -149,7 +150,7 @@ void answer_faults(struct http_exchange *x, const struct faults *faults)
     answer_json(x, 422, &body);
 }
 
-void answer_unwell(struct http_exchange *x, int err)
+void answer_store_trouble(struct http_exchange *x, int err)
 {
     http_answer_error(x, 503, "temporarily_unavailable", err_text(err), RETRY_AFTER_S);
 }
@@ -178,8 +179,7 @@ int partner_new(struct loop *loop, struct store *store, struct fetch *fetch, str
                 const struct partner_config *config, struct partner **ret_partner)
 {
     struct partner *p = mem_alloc(sizeof *p);
-    *p = (struct partner){
-        .loop = loop, .store = store, .fetch = fetch, .hub = hub, .oauth = oauth, .config = *config};
+    *p = (struct partner){.loop = loop, .store = store, .fetch = fetch, .hub = hub, .oauth = oauth, .config = *config};
     if (p->config.requests_per_minute == 0) {
         p->config.requests_per_minute = PARTNER_REQUESTS_PER_MINUTE;
     }
@@ -205,7 +205,7 @@ void partner_free(struct partner *p)
         return;
     }
     hub_unlisten(p->listener);
-    end_pendings(p);
+    end_waiting(p);
     feed_free(p);
     webhooks_free(p);
     scenes_free(p);
@@ -219,10 +219,26 @@ void partner_free(struct partner *p)
     free(p);
 }
 
-struct partner_stats partner_stats(const struct partner *p)
+void partner_metrics(const struct partner *p, struct str *out)
 {
-    struct partner_stats stats = p->stats;
-    stats.streams = feed_streams(p);
-    stats.webhooks = webhooks_count(p);
-    return stats;
+    const struct partner_stats *s = &p->stats;
+    const struct {
+        const char *name, *type, *help;
+        uint64_t value;
+    } rows[] = {
+        {"requests_total", "counter", "Requests of the partner API with a good token.", s->requests},
+        {"limited_total", "counter", "Of them, those answered 429.", s->limited},
+        {"events_total", "counter", "Events kept for listeners.", s->events},
+        {"dropped_readers_total", "counter", "Listeners that read too slowly and were let go.", s->dropped_readers},
+        {"streams", "gauge", "Listeners to events.", feed_streams(p)},
+        {"webhooks", "gauge", "Registered webhooks.", webhooks_count(p)},
+        {"deliveries_total", "counter", "POSTs to webhooks.", s->deliveries},
+        {"failed_deliveries_total", "counter", "Of them, those that were not taken.", s->failed_deliveries},
+        {"scenes", "gauge", "Stored scenes.", s->scenes},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        str_printf(
+            out, "# HELP lightbridge_partner_%s %s\n# TYPE lightbridge_partner_%s %s\nlightbridge_partner_%s %llu\n",
+            rows[i].name, rows[i].help, rows[i].name, rows[i].type, rows[i].name, (unsigned long long)rows[i].value);
+    }
 }

@@ -1,6 +1,6 @@
-/* The partner REST API, in the shape of the LIFX HTTP API (facts 4), with what LIFX lacks: a stream of events, webhooks,
-   scenes that can be made. README.md has the whole surface; openapi.json is it in detail, and the tests hold every answer
-   against it. */
+/* The partner REST API, in the shape of the LIFX HTTP API (facts 4), with what LIFX lacks: a stream of events,
+   webhooks, scenes that can be made. README.md has the whole surface; openapi.json is it in detail, and the tests hold
+   every answer against it. */
 #ifndef PARTNER_PARTNER_H
 #define PARTNER_PARTNER_H
 
@@ -13,6 +13,7 @@ struct fetch;
 struct hub;
 struct oauth;
 struct http_exchange;
+struct str;
 struct partner;
 
 #define PARTNER_MAX_BODY 65536u
@@ -38,11 +39,8 @@ int partner_new(struct loop *loop, struct store *store, struct fetch *fetch, str
 /* After http_free, before hub_free: what waits is answered 503. */
 void partner_free(struct partner *partner);
 
-struct partner_stats {
-    uint64_t requests, limited, events, dropped_readers, deliveries, failed_deliveries;
-    unsigned streams, webhooks, scenes;
-};
-struct partner_stats partner_stats(const struct partner *partner);
+/* Its counters as Prometheus text, behind `out`. */
+void partner_metrics(const struct partner *partner, struct str *out);
 
 /* Handlers; context is the struct partner. */
 void partner_lights(struct http_exchange *x, void *context);         /* GET /v1/lights, /v1/lights/SELECTOR */

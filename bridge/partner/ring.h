@@ -12,7 +12,7 @@
 #define RING_BYTES (512u * 1024)
 
 struct ring {
-    struct str *slots; /* RING_EVENTS of them, taken with the first event */
+    struct str *slots;    /* RING_EVENTS of them, taken with the first event */
     uint64_t first, next; /* numbers of the oldest that is kept, and of the next to come; equal: none is */
     size_t bytes;
 };

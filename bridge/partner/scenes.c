@@ -116,8 +116,8 @@ static int load_light(void *user, const struct store_row *row)
 
 int scenes_load(struct partner *p)
 {
-    int err = store_read(p->store, "SELECT id, name, created_at FROM scenes ORDER BY created_at, id", load_scene, p,
-                         "");
+    int err =
+        store_read(p->store, "SELECT id, name, created_at FROM scenes ORDER BY created_at, id", load_scene, p, "");
     if (err == 0) {
         err = store_read(p->store,
                          "SELECT scene, light, state_has, state_on, state_level, state_kelvin, state_hue, "
@@ -138,7 +138,7 @@ void scenes_free(struct partner *p)
 
 /* A write on its way; what it changes is changed when it is durable. */
 struct scene_write {
-    struct pending pending;
+    struct waiting waiting;
     struct scene *scene; /* to be added; NULL: `uuid` is to be removed */
     char uuid[LIFX_UUID_SIZE];
 };
@@ -209,7 +209,7 @@ void partner_scenes(struct http_exchange *x, void *context)
 static void wrote(void *user, int result)
 {
     struct scene_write *w = user;
-    struct partner *p = w->pending.partner;
+    struct partner *p = w->waiting.partner;
     if (p && result == 0 && w->scene) {
         struct str body = STR_INIT;
         struct json_out j;
@@ -217,7 +217,7 @@ static void wrote(void *user, int result)
         json_out_init(&j, &body);
         write_scene(&j, p, w->scene);
         w->scene = NULL;
-        answer_json(w->pending.x, 201, &body);
+        answer_json(w->waiting.x, 201, &body);
     } else if (p && result == 0) {
         for (struct scene **at = &p->scenes; *at; at = &(*at)->next) {
             if (strcmp((*at)->uuid, w->uuid) == 0) {
@@ -228,11 +228,11 @@ static void wrote(void *user, int result)
                 break;
             }
         }
-        http_answer(w->pending.x, 204, NULL, NULL);
+        http_answer(w->waiting.x, 204, NULL, NULL);
     } else if (p) {
-        answer_unwell(w->pending.x, result);
+        answer_store_trouble(w->waiting.x, result);
     }
-    pending_end(&w->pending);
+    wait_ends(&w->waiting);
     scene_free(w->scene);
     free(w);
 }
@@ -287,7 +287,7 @@ static void store_scene(struct partner *p, struct http_exchange *x, struct scene
     struct scene_write *w = mem_alloc(sizeof *w);
     struct store_batch *batch = store_batch_new();
     w->scene = scene;
-    pending_add(p, &w->pending, x);
+    wait_begins(p, &w->waiting, x);
     add_rows(batch, scene);
     store_submit(p->store, batch, wrote, w);
 }
@@ -309,14 +309,15 @@ void partner_scene_add(struct http_exchange *x, void *context)
     (void)params_text(&asked.params, "selector", &faults, &selector);
     if (params_text(&asked.params, "name", &faults, &name) == GIVEN_NOT || (name && !*name)) {
         faults_add(&faults, "name", "is missing");
-    } else if (name && (!utf8_valid(name, strlen(name)) || utf8_prefix(name, strlen(name), HUB_NAME_MAX) < strlen(name))) {
+    } else if (name &&
+               (!utf8_valid(name, strlen(name)) || utf8_prefix(name, strlen(name), HUB_NAME_MAX) < strlen(name))) {
         faults_add(&faults, "name", "is longer than 100 characters");
     }
     if (p->stats.scenes >= SCENES_MAX) {
         faults_add(&faults, "name", "there are 100 scenes already: remove one first");
     }
     if (p->unread) {
-        answer_unwell(x, ERR_LOST);
+        answer_store_trouble(x, ERR_LOST);
     } else if (faults.count > 0) {
         answer_faults(x, &faults);
     } else if (select_lights(p, x, selector, &lights)) {
@@ -356,7 +357,7 @@ void partner_scene_remove(struct http_exchange *x, void *context)
         struct scene_write *w = mem_alloc(sizeof *w);
         struct store_batch *batch = store_batch_new();
         memcpy(w->uuid, s->uuid, sizeof w->uuid);
-        pending_add(p, &w->pending, x);
+        wait_begins(p, &w->waiting, x);
         store_batch_add(batch, "DELETE FROM scenes WHERE id = ?1", "t", s->uuid);
         store_submit(p->store, batch, wrote, w);
     }
@@ -369,14 +370,10 @@ static uint32_t ignored_members(const struct params *params, struct faults *faul
     static const struct {
         const char *name;
         uint32_t members;
-    } rows[] = {{"power", LIGHT_ON},
-                {"brightness", LIGHT_LEVEL},
-                {"hue", LIGHT_HUE},
-                {"saturation", LIGHT_SATURATION},
-                {"kelvin", LIGHT_KELVIN},
-                {"color", LIGHT_COLOR | LIGHT_KELVIN},
-                {"infrared", 0},
-                {"duration", 0}};
+    } rows[] = {{"power", LIGHT_ON},      {"brightness", LIGHT_LEVEL},
+                {"hue", LIGHT_HUE},       {"saturation", LIGHT_SATURATION},
+                {"kelvin", LIGHT_KELVIN}, {"color", LIGHT_COLOR | LIGHT_KELVIN},
+                {"infrared", 0},          {"duration", 0}};
     const struct json *list = params->object ? json_get(params->object, "ignore") : NULL;
     uint32_t members = 0;
     for (const struct json *v = json_first(list); v; v = json_next(v)) {
@@ -447,7 +444,7 @@ void partner_scene_activate(struct http_exchange *x, void *context)
     } else {
         const struct scene *s = scene_of(p, x);
         if (s) {
-            command_run(p, activation(p, s, &order, ignore), x, order.fast);
+            command_send(p, activation(p, s, &order, ignore), x, order.fast);
         }
     }
     asked_done(&asked);

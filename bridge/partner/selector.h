@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SELECTOR_MAX 25u        /* joined */
-#define SELECTOR_MAX_LEN 4096u  /* bytes of all of them */
+#define SELECTOR_MAX 25u       /* joined */
+#define SELECTOR_MAX_LEN 4096u /* bytes of all of them */
 
 enum selector_kind {
     SELECTOR_ALL,

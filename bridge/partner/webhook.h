@@ -8,8 +8,8 @@
 
 #define WEBHOOK_ID_CHARS 16u
 #define WEBHOOK_SECRET_CHARS 43u
-#define WEBHOOK_BATCH 100u                         /* lights in a POST */
-#define WEBHOOK_WINDOW_MS 500u                     /* from the first change to the POST that tells it */
+#define WEBHOOK_BATCH 100u                             /* lights in a POST */
+#define WEBHOOK_WINDOW_MS 500u                         /* from the first change to the POST that tells it */
 #define WEBHOOK_GIVE_UP_MS (3 * 86400 * (int64_t)1000) /* without a single success */
 
 struct webhook {
@@ -40,9 +40,9 @@ int webhook_url(const char *text, const char *const *hosts, struct str *ret_url,
 void webhook_secret(const struct partner *p, const char *id, char ret_secret[WEBHOOK_SECRET_CHARS + 1]);
 
 /* ---- delivery.c ---- */
-void delivery_touch(struct webhook *w, size_t number);
-void delivery_all(struct webhook *w); /* everything is to be told */
-void delivery_stop(struct webhook *w);
+void webhook_touch(struct webhook *w, size_t number);
+void webhook_touch_all(struct webhook *w); /* everything is to be told */
+void webhook_stop(struct webhook *w);
 
 /* ---- webhooks.c ---- */
 void webhook_save(struct webhook *w); /* failing_ms and disabled have changed */

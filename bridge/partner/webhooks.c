@@ -81,7 +81,7 @@ void webhook_secret(const struct partner *p, const char *id, char ret_secret[WEB
 static void webhook_free(struct webhook *w)
 {
     if (w) {
-        delivery_stop(w);
+        webhook_stop(w);
         str_done(&w->error);
         free(w->url);
         free(w);
@@ -113,7 +113,6 @@ static void put(struct partner *p, struct webhook *w)
         at = &(*at)->next;
     }
     *at = w;
-    delivery_all(w);
 }
 
 static void drop(struct partner *p, struct webhook *gone)
@@ -156,15 +155,13 @@ static int load_row(void *user, const struct store_row *row)
         str_add_z(&spelled, url);
         str_add_z(&w->error, what);
     }
-    if (readable && link && oauth_link_alive(link)) {
+    if (readable) {
         memcpy(w->id, id, sizeof w->id);
         w->url = str_take(&spelled);
         put(p, w);
     } else {
+        log_warn(LOG, "a stored webhook that cannot be read is left out");
         webhook_free(w);
-        if (readable && (!link || !oauth_link_alive(link)) && oauth_trouble(p->oauth) == 0) {
-            delete_row(p, id); /* its link ended, and nobody was there to see it */
-        }
     }
     str_done(&spelled);
     return 0;
@@ -172,9 +169,22 @@ static int load_row(void *user, const struct store_row *row)
 
 int webhooks_load(struct partner *p)
 {
-    return store_read(p->store, "SELECT id, link, url, created_at, failing_since, disabled FROM webhooks ORDER BY "
-                                "created_at, id",
-                      load_row, p, "");
+    int err = store_read(p->store,
+                         "SELECT id, link, url, created_at, failing_since, disabled FROM webhooks ORDER BY "
+                         "created_at, id",
+                         load_row, p, "");
+    for (struct webhook *w = p->webhooks, *next; w; w = next) {
+        next = w->next;
+        if (w->link && oauth_link_alive(w->link)) {
+            webhook_touch_all(w);
+        } else { /* its link ended, and nobody was there to see it */
+            if (oauth_trouble(p->oauth) == 0) {
+                delete_row(p, w->id);
+            }
+            drop(p, w);
+        }
+    }
+    return err;
 }
 
 void webhooks_free(struct partner *p)
@@ -215,7 +225,7 @@ void webhooks_hear(struct partner *p, const struct hub_event *event)
     hub_light_info(event->light, &info);
     if (listing || lifx_shown(&info)) {
         for (struct webhook *w = p->webhooks; w; w = w->next) {
-            delivery_touch(w, hub_light_number(event->light));
+            webhook_touch(w, hub_light_number(event->light));
         }
     }
 }
@@ -269,7 +279,7 @@ void partner_webhooks(struct http_exchange *x, void *context)
 
 /* A write on its way. */
 struct webhook_write {
-    struct pending pending;
+    struct waiting waiting;
     struct webhook *webhook; /* to be added; NULL: `id` is to be removed */
     char id[WEBHOOK_ID_CHARS + 1];
 };
@@ -284,13 +294,14 @@ static void added(struct webhook_write *w, struct partner *p)
     write_webhook(&j, w->webhook, secret);
     if (oauth_link_alive(w->webhook->link)) {
         put(p, w->webhook);
+        webhook_touch_all(w->webhook);
     } else { /* it ended meanwhile */
         delete_row(p, w->webhook->id);
         webhook_free(w->webhook);
     }
     w->webhook = NULL;
     secrets_wipe(secret, sizeof secret);
-    answer_json(w->pending.x, 201, &body);
+    answer_json(w->waiting.x, 201, &body);
 }
 
 static struct webhook *find(const struct partner *p, const char *id, const struct oauth_link *link)
@@ -305,16 +316,16 @@ static struct webhook *find(const struct partner *p, const char *id, const struc
 static void wrote(void *user, int result)
 {
     struct webhook_write *w = user;
-    struct partner *p = w->pending.partner;
+    struct partner *p = w->waiting.partner;
     if (p && result != 0) {
-        answer_unwell(w->pending.x, result);
+        answer_store_trouble(w->waiting.x, result);
     } else if (p && w->webhook) {
         added(w, p);
     } else if (p) {
         drop(p, find(p, w->id, NULL));
-        http_answer(w->pending.x, 204, NULL, NULL);
+        http_answer(w->waiting.x, 204, NULL, NULL);
     }
-    pending_end(&w->pending);
+    wait_ends(&w->waiting);
     webhook_free(w->webhook);
     free(w);
 }
@@ -332,7 +343,7 @@ static void store_webhook(struct partner *p, struct http_exchange *x, struct str
     memcpy(w->id, str_z(&id), sizeof w->id);
     write->webhook = w;
     oauth_link_info(w->link, &info);
-    pending_add(p, &write->pending, x);
+    wait_begins(p, &write->waiting, x);
     store_batch_add(batch,
                     "INSERT INTO webhooks (id, link, url, created_at, failing_since, disabled) "
                     "VALUES (?1, ?2, ?3, ?4, 0, 0)",
@@ -364,7 +375,7 @@ void partner_webhook_add(struct http_exchange *x, void *context)
         faults_add(&faults, "url", "there are as many webhooks as there may be (8 of a token, 64 in all): remove one");
     }
     if (p->unread || !p->config.key) {
-        answer_unwell(x, ERR_LOST);
+        answer_store_trouble(x, ERR_LOST);
     } else if (faults.count > 0) {
         answer_faults(x, &faults);
     } else {
@@ -388,7 +399,7 @@ void partner_webhook_remove(struct http_exchange *x, void *context)
     struct webhook_write *write = mem_alloc(sizeof *write);
     struct store_batch *batch = store_batch_new();
     memcpy(write->id, w->id, sizeof write->id);
-    pending_add(p, &write->pending, x);
+    wait_begins(p, &write->waiting, x);
     store_batch_add(batch, "DELETE FROM webhooks WHERE id = ?1", "t", w->id);
     store_submit(p->store, batch, wrote, write);
 }

@@ -69,6 +69,18 @@ static const char *const migrations[] = {
     "CREATE TABLE smartapp_devices ("
     "  app TEXT NOT NULL REFERENCES smartapps(id) ON DELETE CASCADE, light TEXT NOT NULL, device TEXT NOT NULL,"
     "  label TEXT NOT NULL, profile TEXT NOT NULL, PRIMARY KEY (app, light)) WITHOUT ROWID;",
+
+    /* 4: the partner API. A webhook's link may end, or be forgotten, before its row goes. */
+    "CREATE TABLE scenes (id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at INTEGER NOT NULL) WITHOUT ROWID;"
+
+    "CREATE TABLE scene_lights ("
+    "  scene TEXT NOT NULL REFERENCES scenes(id) ON DELETE CASCADE, position INTEGER NOT NULL, light TEXT NOT NULL,"
+    "  state_has INTEGER, state_on INTEGER, state_level INTEGER, state_kelvin INTEGER, state_hue INTEGER,"
+    "  state_saturation INTEGER, state_mode INTEGER, PRIMARY KEY (scene, position)) WITHOUT ROWID;"
+
+    "CREATE TABLE webhooks ("
+    "  id TEXT PRIMARY KEY, link TEXT NOT NULL, url TEXT NOT NULL, created_at INTEGER NOT NULL,"
+    "  failing_since INTEGER NOT NULL, disabled INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 int store_schema_version(void)
