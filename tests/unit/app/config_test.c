@@ -203,7 +203,7 @@ static const struct {
     {"{[a]: b}", "1:2", "a key is one word"},
     /* unknown keys */
     {"pubilc: {}", "1:1", "unknown key \"pubilc\"; did you mean \"public\"?"},
-    {"nothing: {}", "1:1", "(known here: public, local, store, smartthings, accounts, lights, log, mqtt, virtual)"},
+    {"nothing: {}", "1:1", "(known here: public, local, store, smartthings, accounts, lights, log, mqtt, partner, virtual)"},
     {"local: {}\npublic:\n  listn: 1", "3:3",
      "public: unknown key \"listn\"; did you mean \"listen\"? (known here: listen, "},
     {"mqtt:\n- url: mqtt://h\n- url: mqtt://i\n  pasword_file: x", "4:3",
@@ -258,6 +258,8 @@ static const struct {
     {"accounts: {memory_kib: 0}", "1:24", "0 is out of range; right would be 19456"},
     {"accounts: {memory_kib: 1048577}", "1:24", "1048577 is out of range; right would be 19456"},
     {"accounts: {passes: 65}", "1:20", "65 is out of range; right would be 2, or 1 to 64"},
+    {"partner: {requests_per_minute: 0}", "1:32", "0 is out of range; right would be 120, or 1 to 100000"},
+    {"partner: {webhook_hosts: [http://hub]}", "1:27", "\"http://hub\" is no host name; right would be hub.home"},
     {"virtual: {lights: 10001}", "1:19", "10001 is too many; right would be 0 to 10000"},
 };
 
