@@ -130,6 +130,7 @@ export class Listener {
                 event.data = JSON.parse(event.data);
                 this.last = event.id;
                 this.events.push(event);
+                this.heard?.(event);
             }
         }
     }

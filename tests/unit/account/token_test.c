@@ -304,13 +304,42 @@ static void test_key_lost(void **state)
     assert_error(site, 401, "invalid_client", ""); /* that can still be judged */
 }
 
+/* As LIFX's token endpoint: a JSON object says the same as a form. */
+static void test_json(void **state)
+{
+    struct site *site = *state;
+    char access[OAUTH_TOKEN_MAX], refresh_token[OAUTH_TOKEN_MAX];
+    struct str body = STR_INIT;
+    str_printf(&body,
+               "{\"grant_type\":\"authorization_code\",\"code\":\"%s\",\"redirect_uri\":\"" CALLBACK
+               "\",\"client_id\":\"smartthings\",\"client_secret\":\"s3cret\",\"scope\":null}",
+               code_of(site));
+    ask(site, "POST", "/oauth/token", "Content-Type: application/json; charset=utf-8\r\n", str_z(&body));
+    assert_pair(site, access, refresh_token);
+    str_done(&body);
+    static const struct {
+        const char *body, *says;
+    } wrongs[] = {
+        {"{", "the JSON cannot be read"},
+        {"[]", "it is no JSON object"},
+        {"{\"grant_type\":1}", "a member is no text"},
+        {"{\"code\":\"a\",\"code\":\"b\"}", "duplicate key"},
+    };
+    for (size_t i = 0; i < sizeof wrongs / sizeof wrongs[0]; i++) {
+        ask(site, "POST", "/oauth/token", "Content-Type: application/json\r\n", wrongs[i].body);
+        assert_error(site, 400, "invalid_request", wrongs[i].says);
+    }
+    ask(site, "POST", "/oauth/token", "Content-Type: application/json\r\n",
+        "{\"grant_type\":\"refresh_token\",\"client_id\":\"smartthings\",\"client_secret\":\"a&b=c\"}");
+    assert_error(site, 401, "invalid_client", "client_secret is not");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        S(test_pair_and_refresh), S(test_basic),
-        S(test_body_client),      S(test_both),
-        S(test_malformed),        S(test_wrong_secret_with_a_good_code),
-        S(test_disk_full),        S(test_key_lost),
+        S(test_json),        S(test_basic),    S(test_pair_and_refresh), S(test_basic),
+        S(test_body_client), S(test_both),     S(test_malformed),        S(test_wrong_secret_with_a_good_code),
+        S(test_disk_full),   S(test_key_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

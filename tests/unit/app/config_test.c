@@ -203,7 +203,8 @@ static const struct {
     {"{[a]: b}", "1:2", "a key is one word"},
     /* unknown keys */
     {"pubilc: {}", "1:1", "unknown key \"pubilc\"; did you mean \"public\"?"},
-    {"nothing: {}", "1:1", "(known here: public, local, store, smartthings, accounts, lights, log, mqtt, partner, virtual)"},
+    {"nothing: {}", "1:1",
+     "(known here: public, local, store, smartthings, accounts, lights, log, mqtt, partner, virtual)"},
     {"local: {}\npublic:\n  listn: 1", "3:3",
      "public: unknown key \"listn\"; did you mean \"listen\"? (known here: listen, "},
     {"mqtt:\n- url: mqtt://h\n- url: mqtt://i\n  pasword_file: x", "4:3",
