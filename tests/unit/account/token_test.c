@@ -215,7 +215,7 @@ static void test_malformed(void **state)
         post(site, "/oauth/token", rows[i].body);
         assert_error(site, 400, rows[i].error, rows[i].says);
     }
-    ask(site, "POST", "/oauth/token", "Content-Type: application/json\r\n", "{\"grant_type\":\"refresh_token\"}");
+    ask(site, "POST", "/oauth/token", "Content-Type: text/plain\r\n", "{\"grant_type\":\"refresh_token\"}");
     assert_error(site, 400, "invalid_request", "application/x-www-form-urlencoded");
     ask(site, "POST", "/oauth/token", NULL, REFRESH "x" BODY_CLIENT);
     assert_error(site, 400, "invalid_request", "application/x-www-form-urlencoded");
@@ -337,9 +337,15 @@ static void test_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        S(test_json),        S(test_basic),    S(test_pair_and_refresh), S(test_basic),
-        S(test_body_client), S(test_both),     S(test_malformed),        S(test_wrong_secret_with_a_good_code),
-        S(test_disk_full),   S(test_key_lost),
+        S(test_json),
+        S(test_pair_and_refresh),
+        S(test_basic),
+        S(test_body_client),
+        S(test_both),
+        S(test_malformed),
+        S(test_wrong_secret_with_a_good_code),
+        S(test_disk_full),
+        S(test_key_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
