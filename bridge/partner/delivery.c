@@ -124,6 +124,11 @@ static void write_body(struct str *body, const struct webhook *w)
 
 /* ---- what becomes of it ---- */
 
+bool webhook_gives_up(unsigned failures, int status)
+{
+    return failures >= WEBHOOK_GIVE_UP || status == STATUS_GONE;
+}
+
 static void taken(struct webhook *w)
 {
     w->failures = 0;
@@ -152,18 +157,17 @@ static uint64_t refused(struct webhook *w, const struct fetch_result *result)
         str_printf(&w->error, "answered with status %d", result->status);
         asked = retry_after(fetch_answer_header(result, "Retry-After"), now);
     }
-    bool first = w->failing_ms == 0, gone = result->result == 0 && result->status == STATUS_GONE;
+    bool first = w->failing_ms == 0;
     w->failing_ms = first ? now : w->failing_ms;
-    if (gone || now - w->failing_ms >= WEBHOOK_GIVE_UP_MS) {
+    if (webhook_gives_up(++w->failures, result->result == 0 ? result->status : 0)) {
         w->disabled = true;
-        log_warn(LOG, "webhook %s is disabled: %s", w->id,
-                 gone ? "its server says that it is gone" : "nothing was taken for three days");
+        log_warn(LOG, "webhook %s is disabled: %s", w->id, str_z(&w->error));
     }
     if (first || w->disabled) {
         webhook_save(w);
     }
     secrets_random(&random, sizeof random);
-    delay = retry_backoff(++w->failures, random);
+    delay = retry_backoff(w->failures, random);
     return asked > delay ? asked : delay;
 }
 

@@ -8,9 +8,9 @@
 
 #define WEBHOOK_ID_CHARS 16u
 #define WEBHOOK_SECRET_CHARS 43u
-#define WEBHOOK_BATCH 100u                             /* lights in a POST */
-#define WEBHOOK_WINDOW_MS 500u                         /* from the first change to the POST that tells it */
-#define WEBHOOK_GIVE_UP_MS (3 * 86400 * (int64_t)1000) /* without a single success */
+#define WEBHOOK_BATCH 100u     /* lights in a POST */
+#define WEBHOOK_WINDOW_MS 500u /* from the first change to the POST that tells it */
+#define WEBHOOK_GIVE_UP 1000u  /* failures in a row: some two and a half days. Not by the wall clock, which may jump */
 
 struct webhook {
     struct webhook *next;
@@ -36,6 +36,9 @@ struct webhook {
    Writes the URL in its one spelling. ERR_INVALID with a static sentence. Pure. */
 int webhook_url(const char *text, const char *const *hosts, struct str *ret_url, unsigned *ret_policy,
                 const char **ret_what);
+/* Is that the end of it? After this many failures in a row, of which the last was answered with `status` (0: not at
+   all). Pure. */
+bool webhook_gives_up(unsigned failures, int status);
 /* What it is signed with: derived from the installation's key, so that no store holds it. */
 void webhook_secret(const struct partner *p, const char *id, char ret_secret[WEBHOOK_SECRET_CHARS + 1]);
 

@@ -39,6 +39,7 @@ enum rules_post rules_judge_post(int result, int status, const struct schema_ans
 
 /* Exponential backoff with jitter: attempt 1, 2, ... gives about 1, 2, 4 s ... 5 min, each between half and all of it.
  */
+#define RULES_BACKOFF_MS RETRY_BACKOFF_MS
 #define RULES_BACKOFF_MAX_MS RETRY_BACKOFF_MAX_MS
 uint64_t rules_backoff(unsigned attempt, uint32_t random);
 /* Retry-After (RFC 9110 10.2.3): seconds or a date; 0 if absent, past or senseless, at most an hour. Milliseconds. */

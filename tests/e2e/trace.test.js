@@ -221,7 +221,7 @@ test("attempts that never became a link", { timeout: 600_000 }, async (t) => {
         ["5: both styles at once", "both_auth_styles", () => post(bridge, form(cloud), basic("smartthings", clientSecret))],
         ["5: no credentials", "no_credentials", () => post(bridge, bare())],
         ["5: another scheme", "bad_authorization_header", () => post(bridge, bare(), { authorization: "Bearer x" })],
-        ["5: JSON instead of a form", "not_a_form", () => post(bridge, JSON.stringify(Object.fromEntries(form(cloud))), { "content-type": "application/json" })],
+        ["5: neither a form nor JSON", "not_a_form", () => post(bridge, `${form(cloud)}`, { "content-type": "text/plain" })],
         ["5: a field twice", "malformed_form", () => post(bridge, `${form(cloud)}&scope=a&scope=b`, { "content-type": "application/x-www-form-urlencoded" })],
         ["5: two client ids", "client_ids_differ", () => post(bridge, form(cloud, { client_id: "other", client_secret: undefined }), basic("smartthings", clientSecret))],
         ["16: SmartThings' own pair at the token endpoint", "swapped_credentials", () => post(bridge, form(cloud, { client_id: callbackClient.id, client_secret: callbackClient.secret }))],

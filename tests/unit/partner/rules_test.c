@@ -351,6 +351,16 @@ static void webhook_urls(void **state)
     }
 }
 
+static void when_a_webhook_is_given_up(void **state)
+{
+    (void)state;
+    assert_false(webhook_gives_up(WEBHOOK_GIVE_UP - 1, 500));
+    assert_true(webhook_gives_up(WEBHOOK_GIVE_UP, 500));
+    assert_true(webhook_gives_up(1, 410));
+    assert_false(webhook_gives_up(1, 404));
+    assert_false(webhook_gives_up(1, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +373,7 @@ int main(void)
         cmocka_unit_test(hmac),
         cmocka_unit_test(a_signature),
         cmocka_unit_test(webhook_urls),
+        cmocka_unit_test(when_a_webhook_is_given_up),
     };
     secrets_init();
     return cmocka_run_group_tests_name("partner rules", tests, NULL, NULL);
