@@ -251,6 +251,7 @@ static void test_a_store_without_traces(void **state)
     assert_int_equal(
         sqlite3_exec(db,
                      "DROP TABLE trace_events; DROP TABLE traces; DROP TABLE smartapp_devices; DROP TABLE smartapps; "
+                     "DROP TABLE scene_lights; DROP TABLE scenes; DROP TABLE webhooks; "
                      "PRAGMA user_version = 1",
                      NULL, NULL, NULL),
         SQLITE_OK);
