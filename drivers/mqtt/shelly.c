@@ -198,9 +198,15 @@ static void set_lamps(struct shelly_node *node, const struct shelly_lamp *lamps,
 void shelly_list(struct shelly_node *node, const struct json_bytes *status)
 {
     struct shelly_lamp lamps[SHELLY_MAX_LAMPS];
-    size_t count = shelly_read_lamps(status, lamps);
+    size_t left;
+    size_t count = shelly_read_lamps(status, lamps, &left);
     asking_end(node->shelly->asking, &node->ask);
     if (!node->listed || !same_lamps(node, lamps, count)) {
+        if (left > 0) {
+            log_warn(driver_name(node->shelly->dialect.broker->driver),
+                     "%s has %zu lights and switches: the first %u are taken", node->name, count + left,
+                     SHELLY_MAX_LAMPS);
+        }
         set_lamps(node, lamps, count);
         node->listed = true;
         node->described = false;

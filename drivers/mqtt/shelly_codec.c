@@ -136,19 +136,26 @@ static int by_kind_and_id(const void *a, const void *b)
     return x->kind != y->kind ? (x->kind < y->kind ? -1 : 1) : (int)x->id - (int)y->id;
 }
 
-size_t shelly_read_lamps(const struct json_bytes *status, struct shelly_lamp ret_lamps[SHELLY_MAX_LAMPS])
+size_t shelly_read_lamps(const struct json_bytes *status, struct shelly_lamp ret_lamps[SHELLY_MAX_LAMPS],
+                         size_t *ret_left)
 {
     struct json_walk walk;
     struct json_bytes key, value;
     size_t count = 0;
+    *ret_left = 0;
     if (!json_walk_into(&walk, status)) {
         return 0;
     }
-    while (count < SHELLY_MAX_LAMPS && json_walk_next(&walk, &key, &value)) {
+    while (json_walk_next(&walk, &key, &value)) {
         enum shelly_kind kind;
         uint8_t id;
-        if (read_component_name(key.at, key.len, &kind, &id)) {
+        if (!read_component_name(key.at, key.len, &kind, &id)) {
+            continue;
+        }
+        if (count < SHELLY_MAX_LAMPS) {
             ret_lamps[count++] = make_lamp(kind, id);
+        } else {
+            ++*ret_left;
         }
     }
     qsort(ret_lamps, count, sizeof ret_lamps[0], by_kind_and_id);

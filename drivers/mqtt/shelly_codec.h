@@ -37,7 +37,8 @@ struct shelly_frame {
 int shelly_read_frame(const char *bytes, size_t len, struct shelly_frame *ret_frame);
 
 /* The lights among the components of a full status, by kind and number; 0 for a device that has none. */
-size_t shelly_read_lamps(const struct json_bytes *status, struct shelly_lamp ret_lamps[SHELLY_MAX_LAMPS]);
+size_t shelly_read_lamps(const struct json_bytes *status, struct shelly_lamp ret_lamps[SHELLY_MAX_LAMPS],
+                         size_t *ret_left);
 /* What a status, full or partial, says of a lamp. A lamp that fades has its target. Nothing where it is not in it. */
 void shelly_read_status(const struct json_bytes *status, const struct shelly_lamp *lamp, struct light_state *ret_patch);
 /* The same from the own object of the lamp alone: the answer to Light.GetStatus. */

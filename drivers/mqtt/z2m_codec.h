@@ -43,6 +43,7 @@ struct z2m_device {
     enum z2m_interview interview;
     struct z2m_lamp lamps[Z2M_MAX_LAMPS];
     size_t lamp_count;
+    size_t lamps_left; /* so many more than Z2M_MAX_LAMPS */
 };
 
 /* One element of bridge/devices. 0 with lamp_count 0 for what is no light (a sensor, the coordinator, one disabled or

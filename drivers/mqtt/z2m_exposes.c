@@ -167,19 +167,23 @@ static bool endpoint_taken(const struct z2m_device *device, const char *endpoint
 
 static void take_light(struct z2m_device *device, const struct json *expose, enum light_kind kind)
 {
-    struct z2m_lamp *lamp = &device->lamps[device->lamp_count];
+    struct z2m_lamp lamp = {0};
     const char *endpoint = json_get_text(expose, "endpoint");
-    memset(lamp, 0, sizeof *lamp);
-    if ((endpoint && !copy_key(lamp->endpoint, endpoint)) || endpoint_taken(device, lamp->endpoint)) {
+    if ((endpoint && !copy_key(lamp.endpoint, endpoint)) || endpoint_taken(device, lamp.endpoint)) {
         return;
     }
     for (const struct json *f = json_first(json_get(expose, "features")); f; f = json_next(f)) {
-        take_feature(lamp, f);
+        take_feature(&lamp, f);
     }
-    finish_lamp(lamp);
-    lamp->profile.kind = (uint8_t)kind;
-    if (lamp->profile.can & (LIGHT_ON | LIGHT_LEVEL)) {
-        device->lamp_count++;
+    finish_lamp(&lamp);
+    lamp.profile.kind = (uint8_t)kind;
+    if (!(lamp.profile.can & (LIGHT_ON | LIGHT_LEVEL))) {
+        return;
+    }
+    if (device->lamp_count < Z2M_MAX_LAMPS) {
+        device->lamps[device->lamp_count++] = lamp;
+    } else {
+        device->lamps_left++;
     }
 }
 
@@ -191,7 +195,7 @@ static void take_exposes(struct z2m_device *device, const struct json *exposes)
         enum light_kind kind;
     } kinds[] = {{"light", LIGHT_KIND_LIGHT}, {"switch", LIGHT_KIND_SWITCH}};
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
-        for (const struct json *e = json_first(exposes); e && device->lamp_count < Z2M_MAX_LAMPS; e = json_next(e)) {
+        for (const struct json *e = json_first(exposes); e; e = json_next(e)) {
             if (is_text(e, "type", kinds[k].type)) {
                 take_light(device, e, kinds[k].kind);
             }
@@ -221,7 +225,7 @@ int z2m_read_device(const struct json *entry, struct z2m_device *device)
     const char *name = json_get_text(entry, "friendly_name");
     const struct json *definition = json_get(entry, "definition");
     const struct json *supported = json_get(entry, "supported");
-    device->lamp_count = 0;
+    device->lamp_count = device->lamps_left = 0;
     device->ieee[0] = device->name[0] = 0;
     if (!ieee || !z2m_good_name(ieee) || strchr(ieee, '/')) {
         return ERR_INVALID;

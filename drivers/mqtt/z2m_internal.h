@@ -25,6 +25,7 @@ struct z2m_node {
     struct listener state, available; /* to NAME and to NAME/availability */
     struct z2m_slot **slots;          /* never more than Z2M_MAX_LAMPS */
     uint8_t count;
+    size_t left;          /* lights of the device that are none of ours, as the log says */
     uint8_t asked;        /* slots whose state was asked for, while in the queue of questions */
     uint8_t availability; /* enum light_reach, by its own topic; what a dead Zigbee2MQTT left there is unknown */
     bool tells;           /* it has an availability topic */

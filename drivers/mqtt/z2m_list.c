@@ -198,6 +198,16 @@ static void set_product(struct z2m_node *node, const char *vendor, const char *m
     str_done(&s);
 }
 
+/* Once, not with each list. */
+static void tell_left(const struct z2m *z, struct z2m_node *node, size_t left)
+{
+    if (left > 0 && left != node->left) {
+        log_warn(driver_name(z2m_driver(z)), "%s has %zu lights: the first %u are taken", node->name,
+                 Z2M_MAX_LAMPS + left, Z2M_MAX_LAMPS);
+    }
+    node->left = left;
+}
+
 /* What has lights is a node: new, renamed, changed or as it was. `device` has its id, name, lamps and product. */
 static void take_node(struct z2m *z, const struct z2m_intake *intake, const char *id, const struct z2m_device *device)
 {
@@ -214,6 +224,7 @@ static void take_node(struct z2m *z, const struct z2m_intake *intake, const char
     node->seen = intake->serial;
     set_product(node, device->vendor, device->model, device->version);
     set_lamps(z, node, lamps, count);
+    tell_left(z, node, device->lamps_left);
     for (size_t i = 0; i < count; i++) {
         z2m_list_announce(&node->slots[i]->way);
     }

@@ -46,7 +46,8 @@ static void use_lamp(const struct shelly_lamp *lamp, const struct json_bytes *st
 static void use_status(const struct json_bytes *status, const struct json_bytes *config)
 {
     struct shelly_lamp lamps[SHELLY_MAX_LAMPS];
-    size_t count = shelly_read_lamps(status, lamps);
+    size_t left;
+    size_t count = shelly_read_lamps(status, lamps, &left);
     must(count <= SHELLY_MAX_LAMPS);
     if (config->len > 0) {
         (void)shelly_read_config(config, lamps, count);

@@ -122,7 +122,9 @@ static void finds_the_lamps_of_a_device(void **unused)
                                "\"input:0\":{},\"sys\":{\"mac\":\"X\"},\"light:x\":{},\"light:\":{},\"light:256\":{}}";
     struct shelly_lamp lamps[SHELLY_MAX_LAMPS];
     struct json_bytes status = bytes_of(full);
-    assert_int_equal(shelly_read_lamps(&status, lamps), 5);
+    size_t left;
+    assert_int_equal(shelly_read_lamps(&status, lamps, &left), 5);
+    assert_int_equal(left, 0);
     assert_true(lamps[0].kind == SHELLY_SWITCH && lamps[0].profile.kind == LIGHT_KIND_SWITCH);
     assert_true(lamps[1].kind == SHELLY_LIGHT && lamps[1].id == 0);
     assert_true(lamps[2].kind == SHELLY_LIGHT && lamps[2].id == 2);
@@ -131,11 +133,11 @@ static void finds_the_lamps_of_a_device(void **unused)
     assert_true(shelly_is_component(&lamps[2], "light:2", 7));
     assert_false(shelly_is_component(&lamps[2], "light:22", 8));
     status = bytes_of("[]");
-    assert_int_equal(shelly_read_lamps(&status, lamps), 0);
+    assert_int_equal(shelly_read_lamps(&status, lamps, &left), 0);
     static const char config[] = "{\"light:2\":{\"id\":2,\"name\":\"Attic \\u00e9\"},\"cct:1\":{\"name\":null,\"ct_"
                                  "range\":[3000,5000]},\"rgbcct:0\":{\"ct_range\":[6500,2700]}}";
     status = bytes_of(full);
-    size_t count = shelly_read_lamps(&status, lamps);
+    size_t count = shelly_read_lamps(&status, lamps, &left);
     status = bytes_of(config);
     assert_int_equal(shelly_read_config(&status, lamps, count), 0);
     assert_string_equal(lamps[2].name, "Attic \xc3\xa9");
@@ -150,12 +152,14 @@ static void more_lamps_than_can_be_are_left_out(void **unused)
     (void)unused;
     struct str s = STR_INIT;
     struct shelly_lamp lamps[SHELLY_MAX_LAMPS];
+    size_t left;
     str_add_z(&s, "{\"sys\":{}");
     for (unsigned i = 0; i < 40; i++) {
         str_printf(&s, ",\"switch:%u\":{}", i);
     }
     str_add_z(&s, "}");
-    assert_int_equal(shelly_read_lamps(&(struct json_bytes){s.data, s.len}, lamps), SHELLY_MAX_LAMPS);
+    assert_int_equal(shelly_read_lamps(&(struct json_bytes){s.data, s.len}, lamps, &left), SHELLY_MAX_LAMPS);
+    assert_int_equal(left, 40 - SHELLY_MAX_LAMPS);
     str_done(&s);
 }
 
