@@ -63,6 +63,9 @@ static void describe_light(struct str *s, const struct json *light)
 #define NAME_CELL 40u /* columns at most; what is longer pushes the rest */
 #define ROOM_CELL 20u
 #define STATE_CELL 24u
+#define EXPOSED_CELL 11u
+#define HEARD_CELL 16u
+#define ID_CELL 26u
 
 static unsigned widest(const struct json *lights, const char *key, unsigned most)
 {
@@ -72,6 +75,18 @@ static unsigned widest(const struct json *lights, const char *key, unsigned most
         width = here > width ? here : width;
     }
     return width < most ? width : most;
+}
+
+/* When its last report came. */
+static void print_heard(const struct json *light)
+{
+    int64_t heard = 0;
+    if (json_integer(json_get(light, "heard_at"), 1, INT64_MAX, &heard) == 0) {
+        print_time(heard);
+        print_cell("", 0);
+    } else {
+        print_cell("never", HEARD_CELL);
+    }
 }
 
 static void print_lights(const struct json *lights, bool ids)
@@ -85,7 +100,12 @@ static void print_lights(const struct json *lights, bool ids)
     print_cell("NAME", name);
     print_cell("ROOM", room);
     print_cell("STATE", STATE_CELL);
-    puts(ids ? "SMARTTHINGS  ID" : "SMARTTHINGS");
+    print_cell("SMARTTHINGS", EXPOSED_CELL);
+    print_cell("HEARD", HEARD_CELL);
+    if (ids) {
+        print_cell("ID", ID_CELL);
+    }
+    puts("WHERE");
     for (const struct json *light = json_first(lights); light; light = json_next(light)) {
         struct str state = STR_INIT;
         const char *exposed = json_is_true(json_get(light, "exposed")) ? "exposed" : "hidden";
@@ -93,11 +113,13 @@ static void print_lights(const struct json *lights, bool ids)
         print_cell(text_of(light, "name"), name);
         print_cell(text_of(light, "room"), room);
         print_cell(str_z(&state), STATE_CELL);
+        print_cell(exposed, EXPOSED_CELL);
+        print_heard(light);
         if (ids) {
-            printf("%-11s  %s\n", exposed, text_of(light, "id"));
-        } else {
-            puts(exposed);
+            print_cell(text_of(light, "id"), ID_CELL);
         }
+        print_text(stdout, text_of(light, "where")[0] ? text_of(light, "where") : "not announced");
+        putchar('\n');
         str_done(&state);
     }
 }
