@@ -265,32 +265,6 @@ test("announced by Home Assistant discovery too, it is one lamp, and driven nati
     }
 });
 
-test("twenty lamps in one request leave together", async (t) => {
-    const broker = await startBroker(t, { config: "set_tcp_nodelay true\n" }); // or the spread is the broker's, 40 ms
-    const sim = await Simulated.start(t, broker, "tasmota", ["--modules", "20", "--kind", "dimmer", "--quiet"]);
-    const bridge = await startBridge(t, { broker });
-    const all = await online(bridge, 20);
-    const cloud = new Cloud(bridge);
-    await cloud.link();
-    const client = mqtt.connect(broker.url, { reconnectPeriod: 0, protocolVersion: 4 });
-    await once(client, "connect");
-    t.after(() => client.endAsync(true));
-    const heard = [];
-    client.on("message", (topic) => heard.push({ topic, at: performance.now() }));
-    await client.subscribeAsync("cmnd/+/Dimmer");
-    const answer = await cloud.ask("commandRequest", {
-        devices: all.map(({ id }) => ({
-            externalDeviceId: id,
-            commands: [{ component: "main", capability: "st.switchLevel", command: "setLevel", arguments: [42] }],
-        })),
-    });
-    assert.deepEqual(all.map(({ id }) => statesOf(answer, id)["switchLevel.level"]), all.map(() => 42));
-    await until("all twenty to be heard", () => heard.length === 20);
-    const spread = heard.at(-1).at - heard[0].at;
-    console.log(`20 lamps in one request: ${spread.toFixed(1)} ms from the first message to the last, as a client of the broker hears them`);
-    await sim.stop();
-});
-
 test("the simulator by hand says what was wrong", async (t) => {
     const run = (...words) => spawnSync(simulator, ["tasmota", ...words], { encoding: "utf8" });
     assert.match(run("--help").stdout, /--fulltopic TEMPLATE[\s\S]*^ {2}wall LAMP/m);
