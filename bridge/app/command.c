@@ -38,7 +38,7 @@ const struct command commands[] = {
      "configuration; it is listed too. remove ends the client's links.\n"
      "Works through the daemon, or on the store directly while none runs.\n",
      command_client},
-    {"lights", "[--ids] [--json]", "all lights: state, room, whether SmartThings sees them, last heard of, where they are",
+    {"lights", "[--ids] [--json]", "all lights: state, room, exposed to SmartThings or not, last heard of, where",
      "  --ids           their ids too, which never change\n"
      "  --json          machine-readable; described in lightbridge(1)\n",
      "", command_lights},
