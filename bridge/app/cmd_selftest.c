@@ -191,7 +191,8 @@ static void remember_lamp(struct selftest *s)
 {
     for (size_t i = 0; i < rehearsal_device_count(s->rehearsal); i++) {
         const struct rehearsal_device *device = rehearsal_device_at(s->rehearsal, i);
-        if (device->asked) {
+        if (device->asked) { // all of them, where the command was never sent
+            free(s->lamp);
             s->lamp = mem_text(device->id);
         }
     }

@@ -75,7 +75,12 @@ export class Browser {
     /**
      * Log in and press Allow (or Deny). Returns the page that redirects away: status and the raw Location.
      */
-    async consent(authorizeUrl, { name = account.name, password = account.password, allow = true } = {}) {
+    async consent(authorizeUrl, who = {}) {
+        return (await this.asked(authorizeUrl, who))();
+    }
+
+    /** Logs in, and stands before the consent page: returns the act of pressing Allow (or Deny). */
+    async asked(authorizeUrl, { name = account.name, password = account.password, allow = true } = {}) {
         const login = await this.followed(await this.go(authorizeUrl));
         const form = login.forms.find((f) => f.fields.some((x) => x.type === "password"));
         if (!form) {
@@ -89,7 +94,7 @@ export class Browser {
             const buttons = candidate.fields.filter((f) => f.kind === "button" || f.type === "submit");
             const wanted = buttons.find((b) => (allow ? /allow|approve|yes/i : /deny|cancel|no/i).test(`${b.value} ${b.name}`));
             if (wanted || (allow && buttons.length === 1)) {
-                return this.submit(candidate, {}, wanted ?? buttons[0]);
+                return () => this.submit(candidate, {}, wanted ?? buttons[0]);
             }
         }
         throw new Error(`no consent form at ${consent.url}: ${consent.status}\n${consent.html}`);

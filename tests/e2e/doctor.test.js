@@ -271,7 +271,7 @@ test("a link that nobody used for 90 days", { timeout: 60_000 }, async (t) => {
     await bridge.pass(2 * 86400);
     const found = await doctor(bridge, seen, options);
     assert.deepEqual(found.bad, ["links warning"], JSON.stringify(found.of("links")));
-    assert.match(found.of("links").reason, /of anna was not used for 91 days/);
+    assert.match(found.of("links").reason, /of anna was not used for 9[01] days/);
     assert.match(found.of("links").fix, /lightbridge links ID/);
 });
 

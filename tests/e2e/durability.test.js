@@ -40,8 +40,9 @@ async function promises(t, env) {
     };
     const light = (document) => async () => assert.equal((await bridge.control("POST", "/control/light", document)).status, 200);
     const link = async () => {
+        const allow = await new Browser().asked(cloud.authorizeUrl());
         await promise("consent: the code in the redirect", onPublic(bridge, 303), async () => {
-            const page = await new Browser().consent(cloud.authorizeUrl());
+            const page = await allow();
             cloud.code = new URL(page.headers.get("location")).searchParams.get("code");
         });
         await promise("token: the code's pair", onPublic(bridge, 200), async () => {
