@@ -185,15 +185,17 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct loop *loop = prepare->data;
     loop->turns++;
+    bool acted = false;
     for (int round = 0; round < DEFER_ROUNDS; round++) {
+        acted = acted || loop->defer_first;
         defer_run(loop);
         calls_run(&loop->hooks);
         if (!loop->defer_first) {
             break;
         }
     }
-    if (loop->defer_first) {
-        (void)uv_idle_start(&loop->idle, on_idle);
+    if (loop->defer_first || (loop->turning && acted)) {
+        (void)uv_idle_start(&loop->idle, on_idle); /* then the loop does not sleep */
     } else {
         (void)uv_idle_stop(&loop->idle);
     }
@@ -275,7 +277,9 @@ void loop_stop(struct loop *loop)
 
 void loop_turn(struct loop *loop, bool wait)
 {
+    loop->turning = true;
     (void)uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    loop->turning = false;
     defer_run(loop); /* what timers at the end of the turn asked for */
 }
 

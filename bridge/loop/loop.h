@@ -13,7 +13,8 @@ int loop_new(struct loop **ret_loop);
 void loop_free(struct loop *loop); /* runs what must still close; aborts on a forgotten handle in debug builds */
 void loop_run(struct loop *loop);  /* until loop_stop */
 void loop_stop(struct loop *loop);
-/* Runs one iteration: for tests, and for a bounded drain at shutdown. */
+/* Runs one iteration: for tests, for a bounded drain at shutdown, and for commands that wait for one thing. With `wait`
+   it sleeps until something happens; what deferred calls did before the sleep has happened, and it does not sleep. */
 void loop_turn(struct loop *loop, bool wait);
 
 /* Monotonic milliseconds, cached for this iteration. CLOCK_BOOTTIME is not used: a suspended gateway

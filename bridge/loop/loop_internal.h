@@ -31,6 +31,7 @@ struct loop {
     size_t defer_count;
     uint64_t turns;
     bool stopped;
+    bool turning; /* inside loop_turn: whoever turns wants to look after each thing that happened */
 };
 
 /* Closes a handle that is the first member of a heap object, and frees the object when libuv lets go. */

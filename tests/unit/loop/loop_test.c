@@ -130,6 +130,23 @@ static void test_defer_during_defer_is_bounded_and_does_not_sleep(void **state)
     defer_free(f->a);
 }
 
+/* Who turns until something has happened must not sleep over it when a deferred call was what happened. */
+static void test_a_turn_does_not_sleep_over_a_deferred_call(void **state)
+{
+    struct fixture *f = *state;
+    f->a = defer_new(f->loop, defer_a, f);
+    f->timer = timer_new(f->loop, stop, f); /* the end of a turn that slept: the trace shows it */
+    timer_start(f->timer, 60000);
+    defer_call(f->a);
+    uint64_t turns = loop_turns(f->loop);
+    loop_turn(f->loop, true); /* hangs for a minute where it sleeps, and the test's own limit ends it */
+    assert_string_equal(f->trace, "a");
+    assert_int_equal(loop_turns(f->loop), turns + 1);
+    assert_true(timer_active(f->timer));
+    timer_free(f->timer);
+    defer_free(f->a);
+}
+
 static void defer_frees_both(void *user)
 {
     struct fixture *f = user;
@@ -395,6 +412,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_defer_runs_after_the_callback_once_and_in_order),
         T(test_defer_during_defer_is_bounded_and_does_not_sleep),
+        T(test_a_turn_does_not_sleep_over_a_deferred_call),
         T(test_defer_may_be_freed_inside_itself_and_while_queued),
         T(test_hook_runs_after_deferred_calls_and_may_defer),
         T(test_hook_may_free_itself),
