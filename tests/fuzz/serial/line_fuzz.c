@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "serial/line_dialect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -65,9 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *line = end ? end + 1 : bytes;
     size_t len = size - (size_t)(line - bytes);
     if (end && !memchr(bytes, 0, (size_t)(end - bytes))) {
-        char *first = strndup(bytes, (size_t)(end - bytes));
+        char *first = mem_text_n(bytes, (size_t)(end - bytes));
         const char *const state[] = {first, NULL};
-        must(first != NULL);
         write_line(first);
         hear(
             &(struct line_options){

@@ -126,10 +126,10 @@ static void an_optimistic_lamp_is_assumed(void **unused)
 static void what_surprises_changes_nothing_and_is_counted(void **unused)
 {
     (void)unused;
-    static const char *const states[] = {
-        "nonsense", "[]", "{\"state\":", "\xff\xfe",
+    static const char deep[] =
         "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":"
-        "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}}}}}}}}}}}}"};
+        "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}}}}}}}}}}}}";
+    static const char *const states[] = {"nonsense", "[]", "{\"state\":", "\xff\xfe", deep};
     static const char *const announcements[] = {
         "nonsense", "[]", "{}", "{\"cmd_t\":7}", "{\"cmd_t\":\"\xff\"}", "{\"cmd_t\":\"a\",\"cmd_t\":\"b\"}"};
     wire_up();
