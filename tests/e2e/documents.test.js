@@ -64,7 +64,7 @@ test("every sentence of the fault tree is one that the program says", () => {
 });
 
 // Headers of libraries, and names that stand for any.
-const foreign = /^(?:microhttpd|uv|mosquitto)\.h$|\b(?:[A-Z]+_?)(?:subject|test|fuzz)?\.(?:c|test\.js)$|[A-Z]{3,}_\w+\.c$|\bx(?:_test\.c|\.test\.js)$/;
+const foreign = /^(?:microhttpd|uv|mosquitto|libserialport)\.h$|\b(?:[A-Z]+_?)(?:subject|test|fuzz)?\.(?:c|test\.js)$|[A-Z]{3,}_\w+\.c$|\bx(?:_test\.c|\.test\.js)$/;
 
 /** Every file of the tree, relative, without what is built and what others wrote. */
 function tree(folder = "") {
