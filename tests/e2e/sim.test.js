@@ -287,7 +287,7 @@ test("lines of standard input: what happens to lamps", async (t) => {
     await z.until("Lamp 2/availability", "lost", (s) => s.state === "offline");
     type("silent 3");
     type("slow 1 100");
-    await until("it knows", () => type("list") && /, silent$/m.test(said) && /, slow$/m.test(said));
+    await until("it knows", () => type("list") && /, silent, level /.test(said) && /, slow, level /.test(said));
     z.messages.splice(0);
     await orderly(1);
     await orderly(2);
