@@ -173,8 +173,8 @@ static void on_up(void *user)
     struct wifi_device *d = user;
     struct wifi *w = d->wifi;
     d->up = true;
+    w->ops->hello(d); /* it listens first: whoever hears that it is online may command it at once */
     tell_online(d);
-    w->ops->hello(d);
 }
 
 static void on_down(void *user)
